@@ -1,0 +1,153 @@
+"""The five nouns, in the order in which data become answers.
+
+    Entry -> Sample -> Batch -> Embeddings -> Scores
+
+Axes by one letter, here and everywhere: `B` batch, `T` samples of time, `F` frames, `M` mel bands,
+`L` tokens, `D` width, `N` rows, `C` classes. No noun before `Sample` holds audio, and none after
+`Batch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import torch
+
+Wave = npt.NDArray[np.float32]
+Labels = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a corpus: where a recording lies and what is known of it.
+
+    Attributes:
+        key: Unique in its corpus.
+        path: The audio file.
+        start: Where the recording begins in the file, in seconds.
+        end: Where it ends, in seconds; the end of the file if None.
+        split: "train", "valid", "test", or a fold ("fold1").
+        language: BCP 47 tag of what is spoken ("pl"); empty if nothing is.
+        transcript: The words spoken.
+        labels: Kind of label to values: `{"emotion": ("angry",), "gender": ("woman",)}`.
+        texts: Captions that people wrote; captions from labels are made later, by templates.
+        source: Id of the recording this one was cut from ("freesound:100032"), against leaks.
+        speaker: Who speaks, unique in the corpus.
+        extra: Whatever else the corpus says, as JSON values.
+    """
+
+    key: str
+    path: Path
+    start: float = 0.0
+    end: float | None = None
+    split: str = "train"
+    language: str = ""
+    transcript: str = ""
+    labels: Labels = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    source: str = ""
+    speaker: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A decoded recording with its texts.
+
+    Attributes:
+        key: Unique in its corpus.
+        wave: float32 `[T]`, mono.
+        rate: Samples per second.
+        texts: At least one caption.
+        labels: As in `Entry`.
+    """
+
+    key: str
+    wave: Wave
+    rate: int
+    texts: tuple[str, ...]
+    labels: Labels = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.wave) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the model eats. Every length travels with its tensor.
+
+    Attributes:
+        waves: float32 `[B, T]`, zero behind each length.
+        wave_lengths: int64 `[B]`, in samples.
+        tokens: int64 `[B, L]`, padding behind each length.
+        token_lengths: int64 `[B]`.
+        text_ids: int64 `[B]`, equal where the texts are equal.
+        keys: Of each row, "corpus/key".
+    """
+
+    waves: torch.Tensor
+    wave_lengths: torch.Tensor
+    tokens: torch.Tensor
+    token_lengths: torch.Tensor
+    text_ids: torch.Tensor
+    keys: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of rows `B`."""
+        return len(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Unit rows with their keys.
+
+    Attributes:
+        vectors: float32 `[N, D]`, each of length 1.
+        keys: Of each row.
+        labels: Of each row, as in `Entry`.
+        texts: Of each row, as in `Sample`.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    keys: Sequence[str]
+    labels: Sequence[Labels] = ()
+    texts: Sequence[tuple[str, ...]] = ()
+
+    def __len__(self) -> int:
+        """Number of rows `N`."""
+        return len(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The figures of one task, and what they are figures of.
+
+    Attributes:
+        task: Name of the task ("ravdess/emotion").
+        protocol: How it was measured ("zero_shot").
+        encoder: Name of the model.
+        values: Named figures ("accuracy" to 0.61).
+        support: How many test recordings they rest on.
+        chance: The main figure of a guess, 0 if undefined.
+        seen: Computed from the checkpoint: "unseen" (the corpus was not trained on), "held-out"
+            (other splits of it were), "trained" (these recordings were), or "unknown".
+        detail: Prompts, classes, confusion counts and the like, as JSON values.
+    """
+
+    task: str
+    protocol: str
+    encoder: str
+    values: Mapping[str, float]
+    support: int
+    chance: float = 0.0
+    seen: str = "unknown"
+    detail: Mapping[str, Any] = field(default_factory=dict)
