@@ -1,0 +1,116 @@
+"""Tars of samples (section III-A1), as WebDataset and LAION read them.
+
+A sample is two members, `KEY.flac` and `KEY.json`, one behind the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Self
+
+from clara.files import replacing, unwritable
+
+_KEY_BYTES = 80
+
+
+def safe_key(key: str) -> str:
+    """The name of a sample inside a tar: no dot, slash or control character, at most 80 bytes.
+
+    A key that has to change gets the hash of the original, so that different keys stay different.
+
+    >>> safe_key("1-100032-A-0")
+    '1-100032-A-0'
+    >>> safe_key("bed/0a7c2a8d_nohash_0")
+    'bed_0a7c2a8d_nohash_0-2f24ea92'
+    """
+    safe = re.sub(r"[\x00-\x20\x7f-\xa0./\\\u2028\u2029\ud800-\udfff]+", "_", key)
+    if safe == key and 0 < len(key.encode()) <= _KEY_BYTES:
+        return key
+    digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=4).hexdigest()
+    kept = safe.encode()[: _KEY_BYTES - len(digest) - 1].decode(errors="ignore")
+    return f"{kept}-{digest}"
+
+
+class Place(NamedTuple):
+    """Where a sample lies in its tar: first byte and length in bytes of both members."""
+
+    audio_offset: int
+    audio_size: int
+    meta_offset: int
+    meta_size: int
+
+
+class ShardWriter:
+    """Writes one shard; the same samples give the same bytes.
+
+    Members carry no time and no owner, JSON keys are sorted, and the tar appears under its name
+    only when it is whole.
+
+    Args:
+        path: The tar to write; its folder is made.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "000000.tar"
+    >>> with ShardWriter(path) as shard:
+    ...     shard.add("rooster", b"fLaC", {"text": ["The sound of a rooster"]})
+    Place(audio_offset=512, audio_size=4, meta_offset=1536, meta_size=35)
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        self._replacing = replacing(path)
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self._replacing.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        assert self._file is not None
+        if error is None:
+            blocks = -(-self._file.tell() // tarfile.BLOCKSIZE) + 2
+            filled = -(-blocks * tarfile.BLOCKSIZE // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
+            try:
+                self._file.write(bytes(filled - self._file.tell()))
+            except OSError as full:
+                return self._replacing.__exit__(type(full), full, full.__traceback__)
+        return self._replacing.__exit__(kind, error, trace)
+
+    def add(self, key: str, audio: bytes, meta: Mapping[str, Any], suffix: str = "flac") -> Place:
+        """Appends a sample.
+
+        Args:
+            key: Name of both members; `safe_key` makes one.
+            audio: The encoded recording.
+            meta: What the JSON member says; its `text` is a list of captions.
+            suffix: Of the audio member.
+        """
+        text = json.dumps(meta, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        return Place(
+            *(self._member(f"{key}.{suffix}", audio), len(audio)),
+            *(self._member(f"{key}.json", text), len(text)),
+        )
+
+    def _member(self, name: str, content: bytes) -> int:
+        assert self._file is not None, "a ShardWriter is used in a with statement"
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        self._file.write(info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict"))
+        offset = self._file.tell()
+        self._file.write(content)
+        self._file.write(bytes(-len(content) % tarfile.BLOCKSIZE))
+        return offset
