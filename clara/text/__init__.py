@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Sentences from labels (`phrases`), and numbers from sentences (`tokens`)."""

@@ -1,0 +1,88 @@
+"""ROOM: the corpora. Each file knows one corpus: its official layout, labels, splits and licence.
+
+A file here holds one `Corpus`, named in its `__all__`; the file name is the corpus's name on the
+command line. It decodes nothing, downloads nothing and writes no caption: it turns a folder in the
+official layout into entries, and says the facts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clara import rooms
+from clara.records import Entry
+
+EMOTIONS = (
+    "angry",
+    "disgusted",
+    "fearful",
+    "happy",
+    "neutral",
+    "sad",
+    "surprised",
+    "calm",
+    "bored",
+)
+GENDERS = ("man", "woman")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """What is to be known of a corpus, and how to read it.
+
+    Attributes:
+        title: The name that people use.
+        homepage: Where it lives.
+        licence: What its owners allow.
+        cite: The publication to name.
+        size: Clips, hours and download, for people.
+        obtain: How to get it, and which folder to hand to `read`.
+        splits: Its official splits or folds; made by speaker where there are none.
+        languages: BCP 47 tags of what is spoken; empty for none, or for any.
+        labels: Kind of label to every value it can take. A kind that is not listed is open: its
+            values are those of the data.
+        read: Walks a folder in the official layout. It raises `LayoutError` where a file that
+            describes the corpus is missing or is not what it should be; whether the recordings
+            can be read is left to whoever decodes them.
+    """
+
+    title: str
+    homepage: str
+    licence: str
+    cite: str
+    size: str
+    obtain: str
+    splits: tuple[str, ...]
+    read: Callable[[Path], Iterator[Entry]]
+    languages: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def folds(self) -> tuple[str, ...]:
+        """The splits that are folds of a cross-validation."""
+        return tuple(split for split in self.splits if split.startswith("fold"))
+
+
+def names() -> list[str]:
+    """The names of all corpora, sorted.
+
+    >>> "esc50" in names()
+    True
+    """
+    return rooms.names("corpora")
+
+
+def get(name: str) -> Corpus:
+    """The corpus of that name, or the one at "package.module:object".
+
+    Raises:
+        UnknownNameError: There is none; the message names the nearest.
+
+    >>> get("esc50").folds
+    ('fold1', 'fold2', 'fold3', 'fold4', 'fold5')
+    """
+    corpus = rooms.load("corpora", name)
+    assert isinstance(corpus, Corpus), f"{name!r} is not a clara.corpora.Corpus"
+    return corpus

@@ -1,0 +1,125 @@
+"""How corpora find and read what describes them, and what they say when it is not there."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from clara.errors import LayoutError
+
+T = TypeVar("T")
+
+
+def require(root: Path, relative: str, title: str) -> Path:
+    """The file or folder `relative` of a corpus.
+
+    Args:
+        root: The folder that should hold the corpus.
+        relative: Path below it, or a pattern of which the first match is taken.
+        title: Name of the corpus, for the message.
+
+    Raises:
+        LayoutError: The folder or the file is not there.
+    """
+    if not root.is_dir():
+        found = "a file" if root.exists() else "nothing"
+        raise LayoutError(f"Expected the folder of {title} at {root}, but found {found} there.")
+    found_first = next(iter(sorted(root.glob(relative))), None)
+    if found_first is None:
+        there = sorted(path.name for path in root.iterdir())
+        listing = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
+        raise LayoutError(
+            f"Expected {relative} of {title} in {root}, but found {listing or 'an empty folder'}; "
+            f"give the folder that holds {relative}."
+        )
+    return found_first
+
+
+def rows(
+    path: Path, columns: Collection[str], *, delimiter: str = ","
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a table with a header, as (line number, column to stripped text).
+
+    Text stays text: "null" and "NA" are words like others.
+
+    Args:
+        path: A UTF-8 file, with or without a byte order mark.
+        columns: The columns that must be there; others are passed on.
+        delimiter: What parts the columns. Quotes count only in a table parted by commas.
+
+    Raises:
+        LayoutError: No text, no such columns, or a line with too few or too many of them.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if delimiter == ",":
+                reader = csv.reader(file, strict=True)
+            else:
+                reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+            header = [name.strip() for name in next(reader, [])]
+            check_columns(path, header, columns)
+            for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) != len(header):
+                    raise LayoutError(
+                        f"Expected {len(header)} columns in line {reader.line_num} of {path}, "
+                        f"but found {len(cells)}; quote text that holds {delimiter!r}."
+                    )
+                texts = (cell.strip() for cell in cells)
+                yield reader.line_num, dict(zip(header, texts, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise LayoutError(f"Expected a table in UTF-8 at {path}, but found: {error}.") from error
+
+
+def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -> None:
+    """Checks that a table has the columns that are wanted.
+
+    Raises:
+        LayoutError: It has not; Git LFS pointers are recognised.
+    """
+    missing = [name for name in wanted if name not in found]
+    if not missing:
+        return
+    if any(name.startswith("version https://git-lfs") for name in found):
+        raise LayoutError(
+            f"Expected a table at {path}, but found a Git LFS pointer; run `git lfs pull` there."
+        )
+    raise LayoutError(
+        f"Expected the columns {', '.join(missing)} in {path}, but its first line has: "
+        f"{', '.join(found) or 'nothing'}."
+    )
+
+
+def choose(table: Mapping[str, T], code: str, what: str, where: str) -> T:
+    """The meaning of a code in a file name or a cell.
+
+    Raises:
+        LayoutError: The corpus has no such code.
+    """
+    if code not in table:
+        raise LayoutError(
+            f"Expected {what} to be one of {', '.join(table)} in {where}, but found {code!r}."
+        )
+    return table[code]
+
+
+def recording(path: Path) -> Path:
+    """The recording that official metadata name `path`: itself, or in another audio format."""
+    from clara.audio.io import find  # heavy for a listing of corpora
+
+    return find(path) or path
+
+
+def recordings(folder: Path) -> list[Path]:
+    """The audio files of a folder, sorted, one of each stem."""
+    from clara.audio.io import AUDIO_SUFFIXES
+
+    stems = {
+        path.stem: path
+        for path in sorted(folder.iterdir(), reverse=True)
+        if path.suffix.lower() in AUDIO_SUFFIXES
+    }
+    return [stems[stem] for stem in sorted(stems)]
