@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Recordings in and out (`io`), and the features that the model hears (`mel`)."""

@@ -1,0 +1,346 @@
+"""Recordings in and out: probe, slice, resample, FLAC.
+
+Everything that cannot be read raises an `AudioError` that names the recording in one sentence, so
+that a corpus with a broken file can be read past it and the file can be found.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from clara.errors import AudioError
+from clara.records import Wave
+
+Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.NDArray[np.generic], int]
+"""A path, encoded bytes, an open file, or samples `[T]` or `[T, channels]` with their rate."""
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".oga", ".aif", ".aiff", ".au", ".w64")
+"""The file suffixes that `find` looks for, in this order; `load` goes by content, not by suffix."""
+
+# Samples decoded at a time. A header may promise any number of them, so memory follows what comes.
+_BLOCK = 1 << 22
+# An MP3 encoder may state its length wrong by the padding of its first and last frame.
+_MP3_SLACK = 2 * 1152
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What the header of a recording says.
+
+    Attributes:
+        rate: Samples per second.
+        frames: Samples of one channel.
+        channels: Number of channels.
+        format: Container ("WAV", "FLAC", "OGG", "MP3", ...; "ARRAY" for samples in memory).
+    """
+
+    rate: int
+    frames: int
+    channels: int
+    format: str
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.rate
+
+
+def probe(source: Source) -> Info:
+    """Reads the header of a recording, and no samples.
+
+    Args:
+        source: See `Source`.
+
+    Raises:
+        AudioError: It is missing, empty, not audio, or holds no samples.
+
+    >>> probe((np.zeros((480, 2)), 48_000)).seconds
+    0.01
+    """
+    if isinstance(source, tuple):
+        samples, rate = _checked(source)
+        return Info(rate, len(samples), 1 if samples.ndim == 1 else samples.shape[1], "ARRAY")
+    with _opened(source) as (file, name):
+        return _info(file, name)
+
+
+def load(
+    source: Source, *, rate: int | None = None, start: float = 0.0, end: float | None = None
+) -> tuple[Wave, int]:
+    """Decodes a recording, or a slice of it, to one channel.
+
+    Only the slice is decoded. Several channels become their mean.
+
+    Args:
+        source: See `Source`; an open file is read from its beginning.
+        rate: Samples per second to resample to; those of the recording if None.
+        start: Where the slice begins, in seconds.
+        end: Where it ends, in seconds; the end of the recording if None or beyond it.
+
+    Returns:
+        float32 `[T]` with T >= 1, and its rate.
+
+    Raises:
+        AudioError: The recording is missing, empty, a Git LFS pointer, not audio, truncated, holds
+            no or non-finite samples, or the slice is empty or outside of it.
+
+    >>> wave, rate = load((np.ones((480, 2), np.int16), 48_000), rate=16_000)
+    >>> wave.shape, wave.dtype, rate
+    ((160,), dtype('float32'), 16000)
+    """
+    if isinstance(source, tuple):
+        samples, own_rate = _checked(source)
+        first, last = _bounds(start, end, Info(own_rate, len(samples), 1, "ARRAY"), _ARRAY)
+        wave, name = _mono(_as_float(samples[first:last])), _ARRAY
+    else:
+        with _opened(source) as (file, name):
+            info = _info(file, name)
+            own_rate = info.rate
+            wave = _read(file, info, _bounds(start, end, info, name), name)
+    if not np.isfinite(wave).all():
+        raise _error(name, "it has samples that are NaN or infinite", "Encode it again")
+    if rate is not None and rate != own_rate:
+        return resample(wave, own_rate, rate), rate
+    return wave, own_rate
+
+
+def resample(wave: Wave, source_rate: int, target_rate: int) -> Wave:
+    """Changes the rate of a wave, with the band-limited resampler soxr in high quality.
+
+    Args:
+        wave: float32 `[T]`.
+        source_rate: Its samples per second.
+        target_rate: The samples per second wanted.
+
+    Returns:
+        float32 `[T * target_rate / source_rate]`, rounded, and at least one sample.
+
+    >>> len(resample(np.zeros(441, np.float32), 44_100, 48_000))
+    480
+    """
+    assert wave.ndim == 1
+    assert min(source_rate, target_rate) > 0
+    if source_rate == target_rate or not len(wave):
+        return wave
+    result: Wave = soxr.resample(wave, source_rate, target_rate, quality="HQ")
+    # Of a sample or two nothing may be left.
+    return result if len(result) else wave[:1].copy()
+
+
+def encode_flac(wave: Wave, rate: int) -> bytes:
+    """Encodes a wave as 16-bit FLAC with one channel (section III-A1 of the paper).
+
+    The same wave gives the same bytes. Samples outside [-1, 1] are clipped.
+
+    Args:
+        wave: float32 `[T]`.
+        rate: Samples per second.
+
+    >>> wave, rate = load(encode_flac(np.full(100, 2.0, np.float32), 16_000))
+    >>> float(wave.min()) > 0.9999, rate
+    (True, 16000)
+    """
+    assert wave.ndim == 1, "expected samples [T]"
+    assert len(wave), "expected at least one sample"
+    assert np.isfinite(wave).all(), "expected finite samples"
+    # Rounded here, so that the bytes do not depend on how the encoder converts floats.
+    samples = np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def find(path: Path) -> Path | None:
+    """The recording that a corpus calls `path`, whatever it was encoded as since.
+
+    Args:
+        path: As the metadata have it ("audio/1-100032-A-0.wav").
+
+    Returns:
+        The path itself if it is there, or else the same name with another audio suffix, or None.
+    """
+    if path.is_file():
+        return path
+    others = (path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES)
+    return next((other for other in others if other.is_file()), None)
+
+
+_ARRAY = "the array of samples"
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def _error(name: str, found: str, do: str) -> AudioError:
+    return AudioError(f"Expected a recording in {name}, but {found}. {do}.")
+
+
+@contextmanager
+def _opened(
+    source: str | os.PathLike[str] | bytes | BinaryIO,
+) -> Iterator[tuple[soundfile.SoundFile, str]]:
+    """The decoder of a recording and what to call it in errors."""
+    name, stream = _stream(source)
+    try:
+        _check_bytes(stream, name)
+        try:
+            file = soundfile.SoundFile(stream)
+        except soundfile.LibsndfileError as error:
+            raise _error(
+                name,
+                f"what it holds is not audio that libsndfile can read ({_reason(error)})",
+                f"Convert it to one of {', '.join(AUDIO_SUFFIXES[:5])}, or fetch it again",
+            ) from error
+        with file:
+            yield file, name
+    finally:
+        if not hasattr(source, "read"):
+            stream.close()
+
+
+def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "the bytes given", io.BytesIO(source)
+    if isinstance(source, str | os.PathLike):
+        name = repr(os.fspath(source))
+        try:
+            return name, Path(source).open("rb")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise _error(name, f"it cannot be opened ({reason})", "Check the path") from error
+    assert hasattr(source, "read"), f"not a source of audio: {type(source).__name__}"
+    name = repr(getattr(source, "name", "the file object given"))
+    if not (hasattr(source, "seekable") and source.seekable()):
+        return name, io.BytesIO(source.read())
+    return name, source
+
+
+def _check_bytes(stream: BinaryIO, name: str) -> None:
+    """Refuses what the decoder would refuse less clearly, or would not notice."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    head = stream.read(512)
+    if not size:
+        raise _error(name, "the file is empty", "Fetch it again")
+    if head.startswith(_POINTER):
+        raise _error(name, "it is a Git LFS pointer, not the file itself", "Run `git lfs pull`")
+    if head.startswith(b"OggS"):
+        # A page larger than this cannot be (specification of Ogg, RFC 3533).
+        stream.seek(max(0, size - 65_307))
+        tail = stream.read()
+        page = tail.rfind(b"OggS")
+        # The fifth byte of a page has bit 4 set on the last page of a stream.
+        if page < 0 or len(tail) < page + 27 or not tail[page + 5] & 4:
+            raise _truncated(name)
+    stream.seek(0)
+
+
+def _info(file: soundfile.SoundFile, name: str) -> Info:
+    if not file.frames:
+        raise _error(name, "it holds no samples", "Remove it, or fetch it again")
+    # The decoder reads a cut file as a shorter one, and says so only in its log.
+    promised = re.search(r"data ?(?:Size *)?: (\d+) \(should be (\d+)\)", file.extra_info, re.I)
+    if promised and int(promised[2]) < int(promised[1]) < _STREAMED:
+        raise _truncated(name)
+    return Info(file.samplerate, file.frames, file.channels, file.format)
+
+
+# Programs that write to a pipe do not know the size and state the largest that fits.
+_STREAMED = 0x7FFF_0000
+
+
+def _truncated(name: str) -> AudioError:
+    return _error(name, "it is truncated: the end is missing", "Fetch it again")
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).rstrip(".")
+
+
+def _bounds(start: float, end: float | None, info: Info, name: str) -> tuple[int, int]:
+    """The slice in samples: at least one, all inside the recording."""
+    stop = info.seconds if end is None else end
+    if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
+        raise _error(
+            name,
+            f"the slice from {start:g} s to {stop:g} s of its {info.seconds:g} s is empty",
+            "Ask for 0 <= start < end",
+        )
+    first, last = round(start * info.rate), min(round(stop * info.rate), info.frames)
+    if first >= info.frames:
+        raise _error(
+            name,
+            f"it ends at {info.seconds:g} s and the slice begins at {start:g} s",
+            "Ask for a slice inside of it",
+        )
+    return first, max(last, first + 1)
+
+
+def _read(file: soundfile.SoundFile, info: Info, bounds: tuple[int, int], name: str) -> Wave:
+    """Decodes frames `bounds` to one channel."""
+    first, last = bounds
+    blocks = []
+    try:
+        if first:
+            file.seek(first)
+        while first < last:
+            block = file.read(min(last - first, _BLOCK // info.channels), dtype="float32")
+            if not len(block):
+                break
+            blocks.append(_mono(block))
+            first += len(block)
+    except soundfile.LibsndfileError as error:
+        raise _error(
+            name, f"it is truncated or damaged ({_reason(error)})", "Fetch it again"
+        ) from error
+    missing = last - first
+    if not blocks or missing > (_MP3_SLACK if info.format == "MP3" else 0):
+        raise _truncated(name)
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _checked(source: tuple[npt.NDArray[np.generic], int]) -> tuple[npt.NDArray[np.generic], int]:
+    samples, rate = np.asarray(source[0]), int(source[1])
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu" or rate <= 0:
+        raise _error(
+            _ARRAY,
+            f"it has shape {samples.shape}, type {samples.dtype} and rate {rate}",
+            "Give numbers of shape [T] or [T, channels] and a rate in hertz",
+        )
+    if samples.ndim == 2 and samples.shape[1] > max(32, samples.shape[0]):
+        raise _error(
+            _ARRAY, f"its shape {samples.shape} has too many channels", "Give [T, channels]"
+        )
+    if not samples.size:
+        raise _error(_ARRAY, "it holds no samples", "Give at least one")
+    return samples, rate
+
+
+def _as_float(samples: npt.NDArray[np.generic]) -> Wave:
+    """Integers of any width to [-1, 1], as the decoder scales them; floats as they are."""
+    if samples.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return samples.astype(np.float32)
+    half = float(2 ** (8 * samples.dtype.itemsize - 1))
+    values = samples.astype(np.float64) - (half if samples.dtype.kind == "u" else 0.0)
+    return (values / half).astype(np.float32)
+
+
+def _mono(block: Wave) -> Wave:
+    if block.ndim == 1:
+        return block
+    if block.shape[1] == 1:
+        return block[:, 0]
+    mean: Wave = block.mean(axis=1, dtype=np.float32)
+    return mean
