@@ -18,6 +18,7 @@ import tokenizers
 from tokenizers import Regex, models, normalizers, pre_tokenizers, trainers
 
 from clara.errors import CheckpointError, UsageError
+from clara.files import replacing
 
 PAD, START, END = 0, 1, 2
 SPECIALS = ("<pad>", "<start>", "<end>")
@@ -110,13 +111,8 @@ class Tokens:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `tokenizer.json`, whole or not at all; equal vocabularies give equal bytes."""
-        path = Path(path)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            part.write_text(self._tokenizer.to_str(pretty=True), encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(Path(path)) as file:
+            file.write(self._tokenizer.to_str(pretty=True).encode())
 
     def encode(
         self, texts: Sequence[str], limit: int = 128
