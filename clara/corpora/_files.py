@@ -74,6 +74,21 @@ def rows(
         raise LayoutError(f"Expected a table in UTF-8 at {path}, but found: {error}.") from error
 
 
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text that are not empty, as (line number, line).
+
+    Raises:
+        LayoutError: The file is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise LayoutError(f"Expected text in UTF-8 at {path}, but found: {error}.") from error
+
+
 def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -> None:
     """Checks that a table has the columns that are wanted.
 
@@ -114,12 +129,12 @@ def recording(path: Path) -> Path:
 
 
 def recordings(folder: Path) -> list[Path]:
-    """The audio files of a folder, sorted, one of each stem."""
+    """The audio files of a folder, sorted, one of each stem; hidden ones are passed over."""
     from clara.audio.io import AUDIO_SUFFIXES
 
     stems = {
         path.stem: path
         for path in sorted(folder.iterdir(), reverse=True)
-        if path.suffix.lower() in AUDIO_SUFFIXES
+        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
     }
     return [stems[stem] for stem in sorted(stems)]
