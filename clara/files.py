@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import threading
 from collections import OrderedDict
@@ -13,7 +14,7 @@ from typing import BinaryIO
 
 import fsspec
 
-from clara.errors import DataError
+from clara.errors import DataError, UsageError
 
 _OPEN_FILES = 256
 
@@ -22,13 +23,14 @@ _OPEN_FILES = 256
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name only when it is whole.
 
-    What is written goes to `path` + ".part", which takes the name at the end and is removed when
-    the work fails.
+    What is written goes to a file of this process beside it, ending in ".part", which takes the
+    name at the end and is removed when the work fails. Inside the `with` nothing but this file
+    should be touched: every `OSError` there is taken for one of writing.
 
     Raises:
         DataError: The disk is full, or the folder cannot be written to.
     """
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
             with part.open("wb") as file:
@@ -66,6 +68,40 @@ class _Handle:
     def __del__(self) -> None:
         if hasattr(self, "number"):
             os.close(self.number)
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock that ends with this process, however it ends.
+
+    Args:
+        path: The lock file; it is removed afterwards.
+        what: What is locked, for the message.
+
+    Raises:
+        UsageError: Another process holds it.
+        DataError: The lock file cannot be written.
+    """
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = path.exists() and os.path.samestat(path.stat(), os.fstat(number))
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise unwritable(path, error) from error
+            ours = False
+        if not ours:
+            raise UsageError(f"Another run is at work on {what}; wait until it ends.")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(number)
 
 
 class Files:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clara.audio import io as audio_io
 from clara.errors import AudioError, ShardError, UnknownNameError, UsageError
 from clara.files import Files, replacing
 from clara.records import Labels, Sample
@@ -232,8 +233,6 @@ class Index:
             ShardError: The shard is missing or shorter than its index says.
             AudioError: The recording cannot be decoded.
         """
-        from clara.audio import io as audio_io
-
         try:
             wave, rate = audio_io.load(self.read(i), rate=rate, start=start, end=end)
         except AudioError as error:

@@ -1,0 +1,143 @@
+"""An entry of a corpus becomes a sample: FLAC, JSON and its row of the index (section III-A1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clara.audio import io
+from clara.errors import AudioError
+from clara.records import Entry
+from clara.text import phrases
+
+LONGEST_SECONDS = 3600.0
+"""A longer recording is a bad record: it would have to fit in memory."""
+LONGEST_TEXT = 10_000
+"""Captions with more characters are dropped: they are mistakes of a table, not descriptions."""
+
+
+class BadRecordError(Exception):
+    """A record that is to be skipped, by its cause. It never leaves this package."""
+
+
+class Encoded(NamedTuple):
+    """A sample as it goes into a shard: audio, JSON, and its row but for where it lies."""
+
+    audio: bytes
+    meta: dict[str, Any]
+    row: dict[str, Any]
+
+
+def encode(entry: Entry, corpus: str, rate: int) -> Encoded:
+    """Decodes, resamples, describes and encodes an entry.
+
+    Args:
+        entry: What to read.
+        corpus: Name of its corpus.
+        rate: Samples per second of the FLAC.
+
+    Raises:
+        BadRecordError: It cannot be used; the message is the cause, the same for all such records.
+    """
+    texts = _captions(entry)
+    known = {
+        "key": entry.key,
+        "corpus": corpus,
+        "split": entry.split,
+        "language": entry.language,
+        "transcript": entry.transcript,
+        "labels": {kind: list(values) for kind, values in entry.labels.items()},
+        "source": entry.source,
+        "speaker": entry.speaker,
+    }
+    tags = dict.fromkeys(value for values in entry.labels.values() for value in values)
+    meta = {"text": texts, "tag": list(tags), "original_data": {**entry.extra, **known}}
+    check_text(meta)
+    wave = _wave(entry, rate)
+    row = describe(known, texts, suffix="flac", rate=rate, frames=len(wave))
+    return Encoded(io.encode_flac(wave, rate), meta, row)
+
+
+def describe(
+    known: Mapping[str, Any], texts: Sequence[str], *, suffix: str, rate: int, frames: int
+) -> dict[str, Any]:
+    """A row of the index, but for the shard and the places in it."""
+    return {
+        "key": known["key"],
+        "corpus": known["corpus"],
+        "split": known["split"],
+        "suffix": suffix,
+        "rate": rate,
+        "frames": frames,
+        "seconds": frames / rate,
+        "text_chars": max(map(len, texts)),
+        "texts": list(texts),
+        "language": known["language"],
+        "labels": json.dumps(known["labels"], sort_keys=True, ensure_ascii=False),
+        "source": known["source"],
+        "speaker": known["speaker"],
+    }
+
+
+def check_text(meta: Mapping[str, Any]) -> None:
+    """Refuses what cannot be written as JSON in UTF-8.
+
+    Raises:
+        BadRecordError: A text has half a character, or a value has no form in JSON.
+    """
+    try:
+        json.dumps(meta, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise BadRecordError("a text is not valid Unicode") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRecordError("a value has no form in JSON") from error
+
+
+def usable(texts: Sequence[str]) -> list[str]:
+    """The captions worth keeping: stripped, no blanks, no repeats.
+
+    Raises:
+        BadRecordError: None is left.
+    """
+    stripped = list(dict.fromkeys(text.strip() for text in texts))
+    kept = [text for text in stripped if 0 < len(text) <= LONGEST_TEXT]
+    if not kept:
+        if any(stripped):
+            raise BadRecordError(f"every caption has more than {LONGEST_TEXT} characters")
+        raise BadRecordError("it has no label and no caption")
+    return kept
+
+
+def cause(error: AudioError, path: Path) -> str:
+    """What an audio error says of any recording: without its name, its numbers and the advice.
+
+    >>> path = Path("rooster.wav")
+    >>> try:
+    ...     _ = io.load(path)
+    ... except AudioError as error:
+    ...     print(cause(error, path))
+    it cannot be opened (No such file or directory)
+    """
+    message = str(error).removeprefix(f"Expected a recording in {str(path)!r}, but ")
+    message = message.removeprefix("Expected a recording in the bytes given, but ")
+    return re.sub(r"\d[\d.e+-]* s\b", "... s", message.rpartition(". ")[0] or message)
+
+
+def _captions(entry: Entry) -> list[str]:
+    made = phrases.captions(entry.labels, entry.transcript, entry.language)
+    return usable([*made, *entry.texts])
+
+
+def _wave(entry: Entry, rate: int) -> Any:
+    try:
+        end = io.probe(entry.path).seconds if entry.end is None else entry.end
+        if end - entry.start > LONGEST_SECONDS:
+            raise BadRecordError("it is longer than an hour; cut it, by `start` and `end`")
+        return io.load(entry.path, rate=rate, start=entry.start, end=entry.end)[0]
+    except AudioError as error:
+        raise BadRecordError(cause(error, entry.path)) from error
+    except OSError as error:
+        raise BadRecordError(f"it cannot be read ({error.strerror or error})") from error
