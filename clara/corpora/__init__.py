@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clara import rooms
+from clara.errors import UnknownNameError, UsageError
 from clara.records import Entry
 
 EMOTIONS = (
@@ -79,10 +80,16 @@ def get(name: str) -> Corpus:
 
     Raises:
         UnknownNameError: There is none; the message names the nearest.
+        UsageError: What lies at "package.module:object" is no corpus.
 
     >>> get("esc50").folds
     ('fold1', 'fold2', 'fold3', 'fold4', 'fold5')
     """
+    if ":" not in name and name not in names():
+        raise UnknownNameError("corpus", name, names())
     corpus = rooms.load("corpora", name)
-    assert isinstance(corpus, Corpus), f"{name!r} is not a clara.corpora.Corpus"
+    if not isinstance(corpus, Corpus):
+        raise UsageError(
+            f"Expected a clara.corpora.Corpus at {name!r}, but found {type(corpus).__name__}."
+        )
     return corpus

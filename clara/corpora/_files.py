@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -68,8 +69,8 @@ def rows(
                         f"Expected {len(header)} columns in line {reader.line_num} of {path}, "
                         f"but found {len(cells)}; quote text that holds {delimiter!r}."
                     )
-                texts = (cell.strip() for cell in cells)
-                yield reader.line_num, dict(zip(header, texts, strict=True))
+                named = zip(header, cells, strict=True)
+                yield reader.line_num, {name: cell.strip() for name, cell in named if name}
     except (csv.Error, UnicodeDecodeError) as error:
         raise LayoutError(f"Expected a table in UTF-8 at {path}, but found: {error}.") from error
 
@@ -90,11 +91,16 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -> None:
-    """Checks that a table has the columns that are wanted.
+    """Checks that a table has the columns that are wanted, and each name once.
 
     Raises:
         LayoutError: It has not; Git LFS pointers are recognised.
     """
+    for name, count in Counter(filter(None, found)).items():
+        if count > 1:
+            raise LayoutError(
+                f"Expected each of the column names once in {path}, but found {name!r} twice."
+            )
     missing = [name for name in wanted if name not in found]
     if not missing:
         return

@@ -73,12 +73,18 @@ def _json_lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             where = f"line {number} of {manifest}"
             try:
-                row = json.loads(line.decode("utf-8-sig"))
+                row = json.loads(line.decode("utf-8-sig"), parse_constant=_refuse)
+                if b"\\ud" in line.lower():
+                    json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair fails
             except (ValueError, RecursionError) as error:
                 raise LayoutError(f"Expected JSON in {where}, but found: {error}.") from error
             if not isinstance(row, dict):
                 raise LayoutError(f"Expected a JSON object in {where}, but found {_name(row)}.")
             yield number, row
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _check_name(name: str, where: str) -> None:

@@ -1,0 +1,108 @@
+"""What every corpus keeps, over its miniature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clara import corpora
+from clara.audio.io import probe
+from clara.errors import LayoutError, UnknownNameError, UsageError
+from clara.text.phrases import captions
+
+NAMES = corpora.names()
+OFFICIAL = [name for name in NAMES if name != "folder"]
+Miniature = Callable[[str], Path]
+
+
+def test_the_corpora_are_those_we_know():
+    assert {"esc50", "urbansound8k", "ravdess", "emodb", "nemo", "folder"} <= set(NAMES)
+    assert not [name for name in NAMES if name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_are_told(name: str):
+    corpus = corpora.get(name)
+    facts = (corpus.title, corpus.licence, corpus.cite, corpus.size, corpus.obtain)
+    assert all(fact == " ".join(fact.split()) and fact for fact in facts)
+    assert name == "folder" or corpus.homepage.startswith("http")
+    assert len(set(corpus.splits)) == len(corpus.splits) > 0
+    for values in corpus.labels.values():
+        assert len(set(values)) == len(values) > 0
+        assert all(value == " ".join(value.split()) and value for value in values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_miniature_reads_into_entries(name: str, miniature: Miniature):
+    corpus = corpora.get(name)
+    entries = list(corpus.read(miniature(name)))
+    assert len(entries) >= 3
+    assert len({entry.key for entry in entries}) == len(entries)
+    for entry in entries:
+        assert probe(entry.path).seconds == pytest.approx(0.1)
+        assert entry.split in corpus.splits
+        assert not corpus.languages or entry.language in corpus.languages
+        for kind, values in entry.labels.items():
+            assert values
+            assert set(values) <= set(corpus.labels.get(kind, values))
+        assert captions(entry.labels, entry.transcript, entry.language) or entry.texts
+        json.dumps(dict(entry.extra))
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_every_label_kind_is_used(name: str, miniature: Miniature):
+    corpus = corpora.get(name)
+    kinds = {kind for entry in corpus.read(miniature(name)) for kind in entry.labels}
+    if name == "speech_commands":
+        kinds.add("sound")  # in the separate test set only
+    assert kinds == set(corpus.labels)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reading_twice_gives_the_same(name: str, miniature: Miniature):
+    root = miniature(name)
+    assert list(corpora.get(name).read(root)) == list(corpora.get(name).read(root))
+
+
+# Not fsdd, whose official split shares speakers, nor ljspeech, which has one.
+@pytest.mark.parametrize("name", sorted({*OFFICIAL} - {"fsdd", "ljspeech"}))
+def test_speakers_stay_in_one_split(name: str, miniature: Miniature):
+    seen: dict[str, str] = {}
+    for entry in corpora.get(name).read(miniature(name)):
+        for person in filter(None, (entry.speaker, entry.source)):
+            assert seen.setdefault(person, entry.split) == entry.split
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_folder(name: str, tmp_path: Path):
+    with pytest.raises(LayoutError, match=r"Expected .* but found no"):
+        list(corpora.get(name).read(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_of_something_else(name: str, tmp_path: Path):
+    (tmp_path / "holiday.txt").write_text("sun")
+    with pytest.raises(LayoutError, match=r"Expected .* but found .*(holiday\.txt|without one)"):
+        list(corpora.get(name).read(tmp_path))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_for_a_folder(name: str, tmp_path: Path):
+    file = tmp_path / "corpus.zip"
+    file.write_bytes(b"PK")
+    with pytest.raises(LayoutError, match=r"Expected .* but found a(nother kind of)? file"):
+        list(corpora.get(name).read(file))
+
+
+def test_the_nearest_name_is_told():
+    with pytest.raises(UnknownNameError, match=r"no corpus named 'esc_50'; did you mean 'esc50'"):
+        corpora.get("esc_50")
+
+
+def test_a_corpus_of_another_package():
+    assert corpora.get("clara.corpora.fsdd:corpus") is corpora.get("fsdd")
+    with pytest.raises(UsageError, match=r"found tuple"):
+        corpora.get("clara.corpora:EMOTIONS")
