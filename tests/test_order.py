@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clara.errors import UsageError
+from clara.order import DataConfig, epoch_order, steps_per_epoch
+from clara.shards import Index
+
+
+def index(counts: dict[str, int], *, per_shard: int = 32, seconds: Any = None) -> Index:
+    """What the order needs to know of an index, with corpora of these sizes."""
+    names = list(counts)
+    sizes = list(counts.values())
+    codes = np.repeat(np.arange(len(names), dtype=np.int32), sizes)
+    shards = np.concatenate([np.arange(n) // per_shard + 1000 * i for i, n in enumerate(sizes)])
+    if seconds is None:
+        seconds = np.random.default_rng(7).uniform(0.5, 12, len(codes))
+    columns = {"seconds": np.asarray(seconds, dtype=np.float32)}
+    fake = SimpleNamespace(
+        codes=lambda name: (codes, names),
+        column=columns.__getitem__,
+        shard_ids=np.unique(shards, return_inverse=True)[1].astype(np.int32),
+    )
+    return cast(Index, fake)
+
+
+def padding(order: np.ndarray, lengths: np.ndarray) -> float:
+    """Share of the samples of time that are padding."""
+    rows = lengths[order]
+    return float(1 - rows.sum() / (rows.max(axis=1) * order.shape[1]).sum())
+
+
+def test_an_epoch_visits_every_clip_once_but_for_the_last_batch() -> None:
+    order = epoch_order(index({"a": 1000}), DataConfig(batch=16, pool=4), 0)
+    assert order.shape == (62, 16)
+    assert order.dtype == np.int64
+    assert len(np.unique(order)) == 62 * 16
+    other = epoch_order(index({"a": 1000}), DataConfig(batch=16, pool=4), 1)
+    assert not np.array_equal(order, other)
+    missed = [set(range(1000)) - set(o.ravel().tolist()) for o in (order, other)]
+    assert missed[0] != missed[1]
+
+
+def test_a_pure_function_of_index_settings_and_epoch() -> None:
+    config = DataConfig(batch=8, weights={"b": 1.5})
+    some = index({"a": 200, "b": 100})
+    np.random.seed(3)  # noqa: NPY002  the global generator must not matter
+    first = epoch_order(some, config, 5)
+    np.testing.assert_array_equal(first, epoch_order(some, config, 5))
+    for field in ("threads", "mix"):
+        changed = replace(config, **{field: getattr(config, field) + 1})
+        np.testing.assert_array_equal(first, epoch_order(some, changed, 5))
+    for changed, epoch in [(config, 4), (replace(config, seed=1), 5)]:
+        assert not np.array_equal(first, epoch_order(some, changed, epoch))
+
+
+def test_the_order_is_pinned() -> None:
+    """Another machine or a newer numpy has to go on with a run where this one stopped."""
+    order = epoch_order(index({"a": 24, "b": 8}, per_shard=4), DataConfig(batch=4, pool=2), 3)
+    assert order.tolist() == PINNED
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    weights=st.lists(st.floats(0.05, 4), min_size=4, max_size=4),
+    batch=st.integers(1, 24),
+    pool=st.integers(1, 5),
+    window=st.integers(1, 5),
+    epoch=st.integers(0, 5),
+)
+def test_weights_are_visits(
+    sizes: list[int], weights: list[float], batch: int, pool: int, window: int, epoch: int
+) -> None:
+    counts = {f"c{i}": n for i, n in enumerate(sizes)}
+    by_name = dict(zip(counts, weights, strict=False))
+    config = DataConfig(batch=batch, pool=pool, window=window, weights=by_name)
+    wanted = [max(1, round(n * by_name[name])) for name, n in counts.items()]
+    some = index(counts, per_shard=7)
+    if sum(wanted) < batch:
+        with pytest.raises(UsageError, match="at least one batch"):
+            epoch_order(some, config, epoch)
+        return
+    order = epoch_order(some, config, epoch)
+    assert order.shape == (sum(wanted) // batch, batch) == (steps_per_epoch(some, config), batch)
+    visits = np.bincount(order.ravel(), minlength=sum(sizes))
+    dropped = sum(wanted) % batch
+    for name, n in counts.items():
+        first = int(sum(list(sizes)[: list(counts).index(name)]))
+        mine = visits[first : first + n]
+        expected = max(1, round(n * by_name[name]))
+        assert expected - dropped <= mine.sum() <= expected
+        assert mine.max() <= -(-expected // n)
+        assert mine.min() >= expected // n - dropped
+
+
+def test_a_weight_of_two_and_a_half() -> None:
+    some = index({"a": 100, "b": 50})
+    config = DataConfig(batch=1, weights={"a": 2.5})
+    totals = np.zeros(150, int)
+    for epoch in range(4):
+        visits = np.bincount(epoch_order(some, config, epoch).ravel(), minlength=150)
+        assert sorted(set(visits[:100])) == [2, 3]
+        assert (visits[:100] == 3).sum() == 50
+        assert (visits[100:] == 1).all()
+        totals += visits
+    # Whoever was left out by one epoch is taken by the next.
+    assert (totals[:100] == 10).all()
+
+
+def test_rare_visits_go_round() -> None:
+    config = DataConfig(batch=1, weights={"a": 0.1})
+    some = index({"a": 40, "b": 4})
+    visits = sum(
+        np.bincount(epoch_order(some, config, epoch).ravel(), minlength=44) for epoch in range(10)
+    )
+    assert (visits[:40] == 1).all()
+
+
+def test_passes_of_a_corpus_lie_apart_and_corpora_stay_mixed() -> None:
+    """With 2 visits, the first half of an epoch has about one of each; b is spread over all."""
+    some = index({"a": 6400, "b": 6400}, per_shard=16)
+    order = epoch_order(some, DataConfig(batch=16, weights={"a": 2}, window=8, pool=4), 0)
+    half = len(order) // 2
+    first = np.bincount(order[:half].ravel(), minlength=12800)
+    assert (first[:6400] == 1).mean() > 0.95
+    assert first[:6400].sum() / first.sum() == pytest.approx(2 / 3, abs=0.03)
+    for quarter in np.array_split(order, 4):
+        assert (quarter < 6400).mean() == pytest.approx(2 / 3, abs=0.06)
+
+
+def test_no_clip_twice_in_a_batch() -> None:
+    """Even where a pool holds several passes, in which equal lengths would meet."""
+    some = index({"a": 300, "b": 100})
+    for epoch in range(5):
+        order = epoch_order(some, DataConfig(batch=32, weights={"a": 3, "b": 2}), epoch)
+        twice = [len(row) - len(set(row)) for row in order.tolist()]
+        assert sum(twice) == 0
+
+
+def test_reading_is_local() -> None:
+    """A step touches few shards, and a shard is done with after a short while."""
+    some = index({"a": 64_000}, per_shard=64)
+    order = epoch_order(some, DataConfig(batch=32, window=8, pool=8), 0)
+    shards = some.shard_ids[order]
+    assert max(len(np.unique(step)) for step in shards) <= 24
+    steps = np.repeat(np.arange(len(order)), 32)
+    for shard in range(0, 1000, 50):
+        when = steps[shards.ravel() == shard]
+        assert when.max() - when.min() <= 40
+    assert not np.array_equal(np.sort(shards[:10].ravel()), shards[:10].ravel())
+
+
+def test_shards_and_rows_are_well_shuffled() -> None:
+    some = index({"a": 64_000}, per_shard=64)
+    order = epoch_order(some, DataConfig(batch=32, window=8, pool=8), 0).ravel()
+    place = np.arange(len(order))
+    assert abs(np.corrcoef(place, order)[0, 1]) < 0.1
+    with_next = np.corrcoef(order[:-1] % 64, order[1:] % 64)[0, 1]
+    assert abs(with_next) < 0.02
+
+
+def test_length_buckets_save_padding() -> None:
+    seconds = np.random.default_rng(0).uniform(1, 10, 20_000)
+    some = index({"a": 20_000}, seconds=seconds)
+    plain = padding(epoch_order(some, DataConfig(batch=32, pool=1), 0), seconds)
+    sorted_ = padding(epoch_order(some, DataConfig(batch=32, pool=32), 0), seconds)
+    # The longest of 32 uniform draws from 1 to 10 is 9.73 on average, their mean 5.5.
+    assert plain == pytest.approx(1 - 5.5 / 9.73, abs=0.01)
+    assert sorted_ < 0.08
+
+
+def test_lengths_are_capped_before_they_are_sorted() -> None:
+    """Clips that are cut to the same length need no order: they are shuffled by the jitter."""
+    seconds = np.linspace(20, 200, 640)
+    order = epoch_order(index({"a": 640}, seconds=seconds), DataConfig(batch=32, pool=20), 0)
+    assert np.abs(np.corrcoef(order.min(axis=1), order.max(axis=1))[0, 1]) < 0.6
+    assert np.median(np.ptp(order, axis=1)) > 500
+
+
+def test_clips_of_like_length_meet_others_in_the_next_epoch() -> None:
+    some = index({"a": 640})
+    config = DataConfig(batch=32, pool=20)
+    first, second = (epoch_order(some, config, epoch) for epoch in (0, 1))
+    sets = [set(map(frozenset, o.tolist())) for o in (first, second)]
+    assert len(sets[0] & sets[1]) <= 2
+    both = [len(a & b) for a in sets[0] for b in sets[1]]
+    assert np.mean(sorted(both)[-20:]) < 28
+    # Long and short batches alternate, instead of going from short to long.
+    assert abs(np.corrcoef(np.arange(20), some.column("seconds")[first].mean(axis=1))[0, 1]) < 0.7
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((name, 0) for name in ("batch", "window", "pool", "threads", "max_seconds")),
+        *(("max_seconds", float(v)) for v in ("nan", "inf", "-1")),
+        *(("seed", -1), ("mix", 1.5), ("mix", float("nan"))),
+        *(("weights", {"a": v}) for v in (-1.0, float("nan"), float("inf"))),
+    ],
+)
+def test_impossible_settings(field: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=r"^Expected .* but found \S+\.$"):
+        DataConfig(**{field: value})
+
+
+def test_fewer_clips_than_a_batch() -> None:
+    with pytest.raises(UsageError, match=r"one batch of 96 clips .* but found 95; ask for"):
+        epoch_order(index({"a": 95}), DataConfig(), 0)
+    with pytest.raises(UsageError, match="found 0"):
+        epoch_order(index({"a": 0}), DataConfig(batch=1), 0)
+
+
+PINNED = [
+    [5, 7, 8, 16],
+    [21, 11, 30, 22],
+    [6, 23, 20, 4],
+    [10, 9, 14, 1],
+    [29, 28, 27, 19],
+    [24, 3, 13, 26],
+    [31, 12, 15, 25],
+    [18, 0, 17, 2],
+]
