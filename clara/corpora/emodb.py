@@ -88,7 +88,7 @@ def _entry(path: Path, speaker: str, sentence: str, emotion: str) -> Entry:
 corpus = Corpus(
     title="EmoDB",
     homepage="http://emodb.bilderbar.info",
-    licence="free to download and use for research",
+    licence="none stated; TU Berlin offers it for free download",
     cite="Burkhardt et al., A Database of German Emotional Speech, 2005, "
     "doi:10.21437/Interspeech.2005-446",
     size="535 clips of 10 speakers, 0.4 h, 40 MB",

@@ -66,7 +66,7 @@ Style = Literal["paper", "code", "ensemble"]
 _ARTICLE = re.compile(r"\b([Aa]) (?=\{label\})")
 # How a word is said, where its first letter misleads: "an hour", "an 80", "a unit", "a one".
 _AN = re.compile(r"[aeiou]|hour|honest|heir|8|1[18]\b", re.IGNORECASE)
-_NOT_AN = re.compile(r"(one|once|uni(?!n|m)|us[aeiu]|eu|ub|ute)", re.IGNORECASE)
+_NOT_AN = re.compile(r"(one|once|uni(?!n|m)|us[aeiu]|u[bky]|ute|eu)", re.IGNORECASE)
 
 
 def prompt(kind_or_template: str, label: str) -> str:
