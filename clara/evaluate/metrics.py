@@ -1,0 +1,209 @@
+"""The figures: accuracy and its interval, recall, top-k, average precision, retrieval.
+
+All are pure functions of arrays, over a whole test set at once: none is averaged over batches.
+Axes: `N` recordings, `C` classes, `Q` queries, `G` members of a gallery, `K` ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_CHUNK = 1024  # queries ranked at once, so that memory stays bounded
+
+
+def accuracy(truth: Ints, predicted: Ints) -> float:
+    """The share of recordings `[N]` whose class is predicted (micro average).
+
+    >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+    0.75
+    """
+    assert truth.shape == predicted.shape
+    assert len(truth)
+    return float(np.mean(truth == predicted))
+
+
+def macro_recall(truth: Ints, predicted: Ints) -> float:
+    """The mean over classes of the share of its recordings that are found (unweighted recall).
+
+    Classes without a recording are left out.
+
+    >>> macro_recall(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+    0.8333333333333333
+    """
+    assert truth.shape == predicted.shape
+    assert len(truth)
+    return float(np.mean([np.mean(predicted[truth == each] == each) for each in np.unique(truth)]))
+
+
+def top_k(truth: Ints, scores: Floats, k: int) -> float:
+    """The share of recordings whose class is among the `k` best.
+
+    Ties count against the true class: a model that gives every class one score gains nothing.
+
+    Args:
+        truth: Classes `[N]`.
+        scores: Of each class `[N, C]`.
+        k: How many may be named.
+
+    >>> top_k(np.array([2, 0]), np.array([[0.1, 0.5, 0.4], [0.3, 0.3, 0.3]]), 2)
+    0.5
+    """
+    assert scores.shape[0] == len(truth) > 0
+    own = np.take_along_axis(scores, truth[:, None], axis=1)
+    before = (scores >= own).sum(axis=1) - 1
+    return float(np.mean(before < k))
+
+
+def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
+    """How often each true class (row) was given each class (column).
+
+    Returns:
+        Counts `[C, C]`.
+
+    >>> confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist()
+    [[1, 0], [1, 1]]
+    """
+    flat = np.bincount(truth * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes).astype(np.int64)
+
+
+def majority_share(truth: Ints) -> float:
+    """The accuracy of always naming the most frequent class of `truth` `[N]`.
+
+    >>> majority_share(np.array([0, 1, 1, 1]))
+    0.75
+    """
+    return float(np.bincount(truth).max() / len(truth))
+
+
+def interval(
+    hits: Sequence[Bools], *, level: float = 0.95, rounds: int = 20_000
+) -> tuple[float, float]:
+    """The bootstrap interval of a mean of shares (one share for each part, as for folds).
+
+    The Bayesian bootstrap (Rubin 1981) over recordings, with half a hit and half a miss added to
+    each part (Jeffreys' prior): unlike the plain one it does not shrink to nothing where a few
+    recordings are all hits. Recordings count as independent; how much speakers or rooms differ is
+    not in it.
+
+    Args:
+        hits: For each part, whether each recording was right `[N]`.
+        level: The share of draws inside.
+        rounds: How many draws.
+
+    Returns:
+        The lower and the upper end; the observed mean lies between.
+
+    >>> low, high = interval([np.ones(10, bool)])
+    >>> round(low, 2), high
+    (0.79, 1.0)
+    """
+    assert hits
+    assert all(len(part) for part in hits)
+    rng = np.random.default_rng(0)  # the same hits always give the same interval
+    draws = np.zeros(rounds)
+    for part in hits:
+        right = int(part.sum())
+        draws += rng.beta(right + 0.5, len(part) - right + 0.5, size=rounds)
+    draws /= len(hits)
+    mean = float(np.mean([part.mean() for part in hits]))
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return min(float(low), mean), max(float(high), mean)
+
+
+def average_precision(relevant: Bools, scores: Floats) -> float:
+    """The area under the precision-recall steps, equal scores being one step.
+
+    Args:
+        relevant: `[N]`, at least one true.
+        scores: `[N]`.
+
+    >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
+    0.8333333333333333
+    """
+    assert relevant.any()
+    order = np.argsort(-scores, kind="stable")
+    found = np.cumsum(relevant[order])
+    ranks = np.arange(1, len(order) + 1)
+    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
+    found, ranks = found[last_of_tie], ranks[last_of_tie]
+    gained = np.diff(found, prepend=0) / found[-1]
+    return float(np.sum(gained * found / ranks))
+
+
+def mean_average_precision(relevant: Bools, scores: Floats) -> float:
+    """The mean over classes of `average_precision` (macro), for recordings with several labels.
+
+    Args:
+        relevant: Whether each recording has each label `[N, C]`.
+        scores: `[N, C]`.
+
+    Classes without a recording are left out.
+    """
+    present = np.flatnonzero(relevant.any(axis=0))
+    assert len(present)
+    return float(np.mean([average_precision(relevant[:, c], scores[:, c]) for c in present]))
+
+
+def ranked(queries: Floats, gallery: Floats, relevant: Sequence[Ints], k: int) -> Bools:
+    """Whether each of the `k` nearest members of the whole gallery answers its query.
+
+    Equal scores count against the query: what does not answer it comes first.
+
+    Args:
+        queries: `[Q, D]`.
+        gallery: `[G, D]`.
+        relevant: For each query, the places of its answers in the gallery, at least one.
+        k: How many ranks; fewer are returned if the gallery is smaller.
+
+    Returns:
+        `[Q, min(k, G)]`, best rank first.
+    """
+    assert len(queries) == len(relevant)
+    k = min(k, len(gallery))
+    out = np.zeros((len(queries), k), dtype=bool)
+    for start in range(0, len(queries), _CHUNK):
+        scores = queries[start : start + _CHUNK] @ gallery.T
+        answers = np.zeros(scores.shape, dtype=bool)
+        for row, places in enumerate(relevant[start : start + _CHUNK]):
+            answers[row, places] = True
+        # The smallest step down puts an answer behind what it ties with.
+        scores = np.where(answers, np.nextafter(scores, scores.dtype.type(-np.inf)), scores)
+        best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
+        out[start : start + _CHUNK] = np.take_along_axis(answers, best, axis=1)
+    return out
+
+
+def recall_at(hits: Bools, k: int) -> float:
+    """The share of queries with an answer among the first `k` ranks of `ranked` `[Q, K]`.
+
+    >>> recall_at(np.array([[False, True], [False, False]]), 2)
+    0.5
+    """
+    return float(hits[:, :k].any(axis=1).mean())
+
+
+def map_at(hits: Bools, answers: Ints, k: int = 10) -> float:
+    """The mean average precision of the first `k` ranks (mAP@k).
+
+    Args:
+        hits: As `ranked` returns them `[Q, K]`.
+        answers: How many answers each query has in the gallery `[Q]`.
+        k: How many ranks count; the best possible value of a query is 1 even with more answers.
+
+    >>> map_at(np.array([[True, False, True]]), np.array([2]), k=3)
+    0.8333333333333333
+    """
+    hits = hits[:, :k]
+    precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
+    return float(np.mean((precision * hits).sum(axis=1) / np.minimum(answers, k)))

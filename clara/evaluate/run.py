@@ -1,0 +1,95 @@
+"""Measuring an encoder on tasks: the way into this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from clara import rooms
+from clara.embed import Encoder
+from clara.errors import UsageError
+from clara.evaluate.embedded import EmbeddedIndex
+from clara.evaluate.tasks import RETRIEVAL, Task, choose
+from clara.records import Scores
+from clara.shards import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What was asked for and could not be measured, and why."""
+
+    task: str
+    protocol: str
+    encoder: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that a run has measured, and what it could not measure."""
+
+    scores: tuple[Scores, ...]
+    missing: tuple[Missing, ...] = ()
+
+
+def evaluate(
+    encoder: Encoder,
+    index: Index,
+    tasks: Sequence[str] = ("all",),
+    protocols: Sequence[str] = (),
+    *,
+    folds: Sequence[str] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Results:
+    """Measures an encoder. Each recording is embedded once, whatever the number of tasks.
+
+    Args:
+        encoder: Any encoder.
+        index: The recordings, test and training parts.
+        tasks: Names of tasks, groups of tasks, or "all" that the recordings can answer.
+        protocols: How; those of each task if none are named.
+        folds: The folds to test, for tasks that are tested on folds; all if none are named.
+        progress: Told what is being embedded, how many recordings are done, and of how many.
+
+    Raises:
+        UnknownNameError: There is no such task or protocol; the message names the nearest.
+        UsageError: Nothing that was asked for can be measured.
+    """
+    measures = {name: rooms.load("evaluate.protocols", name) for name in protocols}
+    chosen, absent = choose_tasks(index, tasks)
+    data = EmbeddedIndex(encoder, index, folds=folds, progress=progress)
+    scores: list[Scores] = []
+    missing = [Missing(name, "", encoder.name, why) for name, why in absent.items()]
+    for task in chosen:
+        for protocol in _fitting(task, protocols):
+            measure = measures.get(protocol) or rooms.load("evaluate.protocols", protocol)
+            try:
+                scores.append(measure(task, encoder, data))
+            except UsageError as error:
+                missing.append(Missing(task.name, protocol, encoder.name, str(error)))
+    if not scores:
+        reasons = dict.fromkeys(each.reason for each in missing)
+        raise UsageError(
+            " ".join(reasons) or "None of the tasks can be measured by these protocols."
+        )
+    return Results(tuple(scores), tuple(missing))
+
+
+def choose_tasks(index: Index, names: Sequence[str]) -> tuple[list[Task], dict[str, str]]:
+    """As `clara.evaluate.tasks.choose`, for what an index holds."""
+    holdings: dict[str, set[str]] = {}
+    folded = set()
+    for corpus in index.corpora:
+        view = index.select(corpora=[corpus])
+        rows = {code: row for row, code in enumerate(view.codes("labels")[0].tolist())}
+        holdings[corpus] = {kind for row in rows.values() for kind in view.labels(row)}
+        if any(split.startswith("fold") for split in view.splits):
+            folded.add(corpus)
+    return choose(names, holdings, folded)
+
+
+def _fitting(task: Task, protocols: Sequence[str]) -> list[str]:
+    """The protocols for a task: retrieval is measured by retrieval alone, and nothing else is."""
+    if not protocols:
+        return list(task.protocols)
+    return [name for name in protocols if (name == RETRIEVAL) == (task.target == RETRIEVAL)]

@@ -1,0 +1,277 @@
+"""Each protocol against an encoder whose figures are known, and against what would flatter it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from clara.errors import DataError, UsageError
+from clara.evaluate.baseline import Baseline
+from clara.evaluate.embedded import EmbeddedIndex
+from clara.evaluate.protocols import linear_probe, logistic, retrieval, zero_shot
+from clara.evaluate.tasks import FOLDS, Task
+
+SOUND = Task("tones", "sound")
+
+
+def view(tones: SimpleNamespace, clips: list, ear: object = None, **options: object):
+    ear = ear or tones.Ear()
+    return ear, EmbeddedIndex(ear, tones.shards(clips), **options)
+
+
+def test_a_perfect_ear_is_perfect_by_words(tones: SimpleNamespace) -> None:
+    scores = zero_shot.run(SOUND, *view(tones, tones.everything(["test"])))
+    assert scores.values["accuracy"] == scores.values["macro_recall"] == 1.0
+    assert scores.values["accuracy_low"] < 1.0
+    assert scores.values["accuracy_ensemble"] == 1.0
+    assert scores.support == 24
+    assert scores.chance == scores.detail["majority"] == 0.25
+    assert scores.detail["templates"] == ["The sound of {label}"]
+    assert scores.detail["example"] == "The sound of high"
+    assert scores.detail["by_template"]["The {label} emits a distinctive sound"] == 1.0
+    assert np.array_equal(scores.detail["confusion"], 6 * np.eye(4))
+
+
+def test_a_deaf_ear_is_at_chance_by_words(tones: SimpleNamespace) -> None:
+    scores = zero_shot.run(SOUND, *view(tones, tones.everything(["test"]), tones.Ear(deaf=True)))
+    assert scores.values["accuracy"] == 0.25
+    assert scores.values["top3"] <= 0.75
+
+
+def test_classes_without_support_are_named_and_counted_beside(tones: SimpleNamespace) -> None:
+    clips = [tones.Clip(pitch, "test") for pitch in ("low", "high")]
+    clips += [tones.Clip("shrill", "train"), tones.Clip("low", "test", labels={})]
+    scores = zero_shot.run(SOUND, *view(tones, clips))
+    assert scores.detail["classes"] == ["high", "low"]
+    assert scores.detail["classes_without_support"] == ["shrill"]
+    assert scores.values["accuracy_all_classes"] == 1.0
+    assert scores.chance == 0.5
+    assert scores.detail["left_out"] == {"test: no sound is known": 1}
+
+
+def test_templates_of_a_task_take_the_place_of_table_two(tones: SimpleNamespace) -> None:
+    task = Task("tones", "sound", templates=("nothing to do with it", "a {label} tone"))
+    with pytest.raises(UsageError, match="template"):
+        zero_shot.run(task, *view(tones, tones.everything(["test"])))
+    task = Task("tones", "sound", templates=("a {label} tone",))
+    scores = zero_shot.run(task, *view(tones, tones.everything(["test"])))
+    assert scores.detail["templates"] == ["a {label} tone"]
+
+
+def test_several_labels_each_are_judged_by_average_precision(tones: SimpleNamespace) -> None:
+    clips = [
+        tones.Clip("low", labels={"sound": ("low", "high")}),
+        tones.Clip("high", labels={"sound": ("high",)}),
+        tones.Clip("shrill", labels={"sound": ("shrill",)}),
+    ]
+    scores = zero_shot.run(SOUND, *view(tones, clips))
+    assert scores.detail["primary"] == "map"
+    assert scores.values["accuracy_any"] == 1.0
+    assert 0.5 < scores.values["map"] <= 1.0
+
+
+def test_folds_are_averaged_and_those_trained_on_are_kept_out(tones: SimpleNamespace) -> None:
+    clips = tones.everything(["fold1", "fold2", "fold10"])
+    ear = tones.Ear(trained=frozenset({("tones", "fold1"), ("tones", "fold10")}))
+    scores = zero_shot.run(Task("tones", "sound", FOLDS), *view(tones, clips, ear))
+    assert scores.seen == "held-out"
+    assert scores.support == 24
+    parts = {part["split"]: part for part in scores.detail["parts"]}
+    assert list(parts) == ["fold1", "fold2", "fold10"]
+    assert [part["counted"] for part in parts.values()] == [False, True, False]
+    assert parts["fold1"]["seen"] == "trained"
+
+
+def test_a_run_may_name_the_folds(tones: SimpleNamespace) -> None:
+    clips = tones.everything(["fold1", "fold2"])
+    ear, data = view(tones, clips, folds=["fold2"])
+    scores = zero_shot.run(Task("tones", "sound", FOLDS), ear, data)
+    assert [part["split"] for part in scores.detail["parts"]] == ["fold2"]
+    with pytest.raises(UsageError, match="tested on fold7, but of tones the shards hold fold1"):
+        EmbeddedIndex(ear, data.index, folds=["fold7"]).tested(Task("tones", "sound", FOLDS))
+
+
+def test_what_was_trained_on_says_so(tones: SimpleNamespace) -> None:
+    ear = tones.Ear(trained=frozenset({("tones", "test")}))
+    assert zero_shot.run(SOUND, *view(tones, tones.everything(["test"]), ear)).seen == "trained"
+
+
+def test_sources_and_speakers_that_were_heard_in_training_are_counted(
+    tones: SimpleNamespace,
+) -> None:
+    clips = [
+        tones.Clip("low", "train", "ann", "freesound:1", corpus="other"),
+        tones.Clip("low", "train", "bob", "freesound:9"),
+        tones.Clip("low", "test", "ann", "freesound:1"),
+        tones.Clip("high", "test", "bob", "freesound:2"),
+        tones.Clip("high", "test", "cleo", ""),
+    ]
+    ear = tones.Ear(trained=frozenset({("other", "train"), ("tones", "train")}))
+    scores = zero_shot.run(SOUND, *view(tones, clips, ear))
+    assert scores.detail["overlap"] == {"source": 1, "speaker": 1}
+
+
+def test_retrieval_counts_equal_texts_together(tones: SimpleNamespace) -> None:
+    scores = retrieval.run(
+        Task("tones", "retrieval"), *view(tones, tones.everything(["test", "train"]))
+    )
+    assert scores.detail["texts"] == 4
+    assert scores.detail["recordings"] == 24
+    for way in ("text_to_audio", "audio_to_text"):
+        assert scores.values[f"{way}_recall@1"] == 1.0
+        assert scores.values[f"{way}_map@10"] == 1.0
+    assert scores.chance == 0.25
+
+
+def test_retrieval_of_the_deaf_finds_nothing(tones: SimpleNamespace) -> None:
+    clips = tones.everything(["test"])
+    scores = retrieval.run(Task("tones", "retrieval"), *view(tones, clips, tones.Ear(deaf=True)))
+    assert scores.values["text_to_audio_recall@10"] == 0.0
+
+
+def test_retrieval_takes_every_caption_that_people_wrote(tones: SimpleNamespace) -> None:
+    clips = [
+        tones.Clip(pitch, labels={}, texts=(f"a {pitch} tone", f"{pitch} humming", "a tone"))
+        for pitch in ("low", "high")
+    ]
+    scores = retrieval.run(Task("tones", "retrieval"), *view(tones, clips))
+    assert scores.detail["texts"] == 5  # "a tone" answers both
+    assert scores.values["audio_to_text_recall@1"] == 1.0
+
+
+@pytest.mark.parametrize("protocol", [linear_probe, logistic])
+def test_a_probe_learns_what_can_be_heard(tones: SimpleNamespace, protocol: object) -> None:
+    clips = tones.everything(["train", "valid", "test"], each=30)
+    ear, data = view(tones, clips)
+    scores = protocol.run(SOUND, ear, data)
+    assert scores.values["accuracy"] > 0.95
+    (part,) = scores.detail["parts"]
+    assert part["learned_from"] == ["train", "valid"]
+    assert part["trained_on"] == 240
+    assert scores.detail["grouped_by"] == ["speaker"]
+    assert scores.detail["features"] == "the encoder's embeddings"
+    again = protocol.run(SOUND, ear, data)
+    assert again == scores
+
+
+@pytest.mark.parametrize("protocol", [linear_probe, logistic])
+def test_a_probe_of_noise_is_at_chance(tones: SimpleNamespace, protocol: object) -> None:
+    class Noise(tones.Ear):
+        def audio(self, sources):
+            rng = np.random.default_rng(len(self.heard))
+            self.heard.append(len(sources))
+            return rng.normal(size=(len(sources), 8)).astype(np.float32)
+
+    clips = tones.everything(["train", "test"], each=40)
+    scores = protocol.run(SOUND, *view(tones, clips, Noise()))
+    assert scores.values["accuracy_low"] < 0.3
+    assert scores.values["accuracy"] < 0.4
+
+
+def test_a_probe_of_a_fold_learns_from_the_others(tones: SimpleNamespace) -> None:
+    clips = tones.everything(["fold1", "fold2", "fold3"])
+    clips += [tones.Clip(pitch, "fold1") for pitch in ("middle",) * 3]
+    scores = logistic.run(Task("tones", "sound", FOLDS), *view(tones, clips))
+    parts = {part["split"]: part["learned_from"] for part in scores.detail["parts"]}
+    assert parts == {
+        "fold1": ["fold2", "fold3"],
+        "fold2": ["fold1", "fold3"],
+        "fold3": ["fold1", "fold2"],
+    }
+    assert scores.values["accuracy"] > 0.9
+    assert scores.values["accuracy_pooled"] > 0.9
+
+
+def test_a_probe_leaves_out_what_it_cannot_know(tones: SimpleNamespace) -> None:
+    clips = [
+        c for c in tones.everything(["train", "test"]) if (c.pitch, c.split) != ("low", "train")
+    ]
+    scores = logistic.run(SOUND, *view(tones, clips))
+    assert scores.support == 18
+    assert scores.detail["left_out"] == {"test: no class that the training part has": 6}
+    assert scores.detail["classes_without_support"] == ["low"]
+
+
+def test_a_probe_prefers_the_pooled_features(tones: SimpleNamespace) -> None:
+    class Pooled(tones.Ear):
+        def features(self, sources):
+            return self.audio(sources) * 7
+
+    scores = logistic.run(SOUND, *view(tones, tones.everything(["train", "test"]), Pooled()))
+    assert scores.detail["features"] == "the encoder's output before the projection head"
+
+
+@pytest.mark.parametrize("protocol", [linear_probe, logistic])
+def test_a_probe_without_a_training_part_says_so(tones: SimpleNamespace, protocol: object) -> None:
+    with pytest.raises(UsageError, match="the shards hold test only; prepare its other splits"):
+        protocol.run(SOUND, *view(tones, tones.everything(["test"])))
+
+
+@pytest.mark.parametrize("protocol", [linear_probe, logistic])
+def test_a_single_speaker_and_single_classes_are_no_obstacle(
+    tones: SimpleNamespace, protocol: object
+) -> None:
+    clips = [
+        tones.Clip(pitch, split, speaker="ann")
+        for split in ("train", "test")
+        for pitch in ("low", "low", "low", "high", "shrill")
+    ]
+    scores = protocol.run(SOUND, *view(tones, clips))
+    assert scores.support == 5
+
+
+def test_one_class_is_no_question(tones: SimpleNamespace) -> None:
+    clips = [tones.Clip("low", split) for split in ("train", "test")]
+    for protocol in (zero_shot, logistic):
+        with pytest.raises(UsageError, match="fewer than 2 classes"):
+            protocol.run(SOUND, *view(tones, clips))
+
+
+def test_an_absent_split_is_named_with_a_way_out(tones: SimpleNamespace) -> None:
+    with pytest.raises(UsageError, match="tones/sound@valid"):
+        zero_shot.run(SOUND, *view(tones, tones.everything(["train", "valid"])))
+
+
+def test_a_model_that_has_diverged_is_refused(tones: SimpleNamespace) -> None:
+    class Broken(tones.Ear):
+        def audio(self, sources):
+            rows = super().audio(sources)
+            rows[3] = np.nan
+            return rows
+
+    with pytest.raises(DataError, match="finite"):
+        zero_shot.run(SOUND, *view(tones, tones.everything(["test"]), Broken()))
+
+
+def test_splits_are_embedded_once(tones: SimpleNamespace) -> None:
+    ear, data = view(tones, tones.everything(["train", "test"]))
+    for protocol in (zero_shot, logistic, linear_probe):
+        protocol.run(SOUND, ear, data)
+    retrieval.run(Task("tones", "retrieval"), ear, data)
+    assert sum(ear.heard) == len(data.index)
+
+
+def test_the_baseline_hears_loudness_and_pitch_and_reads_nothing(tones: SimpleNamespace) -> None:
+    baseline, data = view(tones, tones.everything(["train", "test"]), Baseline())
+    assert data.part("tones", "test").rows.vectors.shape == (24, 160)
+    assert logistic.run(SOUND, baseline, data).values["accuracy"] == 1.0
+    assert logistic.run(SOUND, baseline, data).seen == "unseen"
+    with pytest.raises(UsageError, match="no text side"):
+        zero_shot.run(SOUND, baseline, data)
+
+
+def test_the_held_out_part_keeps_speakers_whole() -> None:
+    from clara.evaluate.protocols._probe import Lesson
+
+    groups = np.repeat([f"speaker{n}" for n in range(20)], 10).astype(object)
+    y = np.arange(200) % 5
+    none = np.zeros(200, bool)
+    lesson = Lesson(np.zeros((200, 2), np.float32), y, groups, none, 5)
+    held = linear_probe.hold_out(lesson, np.random.default_rng(0))
+    assert 0.08 < held.mean() < 0.2
+    assert not set(groups[held]) & set(groups[~held])
+    few = Lesson(lesson.x, y, np.repeat(["a", "b"], 100).astype(object), none, 5)
+    held = linear_probe.hold_out(few, np.random.default_rng(0))
+    assert held.sum() == 100

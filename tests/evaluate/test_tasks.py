@@ -1,0 +1,63 @@
+"""Every task names a corpus, a label and prompts that exist; names are found or refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from clara import corpora, rooms
+from clara.errors import UnknownNameError, UsageError
+from clara.evaluate.tasks import FOLDS, GROUPS, TASKS, Task, choose
+from clara.text.phrases import TEMPLATES
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_a_record_names_what_exists(task: Task) -> None:
+    corpus = corpora.get(task.corpus)
+    assert len(corpus.labels[task.target]) > 1
+    assert task.target in TEMPLATES
+    assert bool(corpus.folds) == (task.split == FOLDS)
+    assert task.split == FOLDS or task.split in corpus.splits
+    assert set(task.protocols) <= set(rooms.names("evaluate.protocols"))
+
+
+def test_groups_name_records() -> None:
+    assert {name for names in GROUPS.values() for name in names} <= set(TASKS)
+
+
+def test_all_is_what_the_shards_can_answer() -> None:
+    chosen, missing = choose(["all"], {"mine": ["mood"], "esc50": ["sound"]}, ["esc50"])
+    assert [task.name for task in chosen] == [
+        "esc50/sound",
+        "esc50/retrieval",
+        "mine/mood",
+        "mine/retrieval",
+    ]
+    assert [task.split for task in chosen] == [FOLDS, FOLDS, "test", "test"]
+    assert not missing
+
+
+def test_a_task_given_twice_is_measured_once() -> None:
+    chosen, _ = choose(["all", "mine/mood"], {"mine": ["mood"]})
+    assert [task.name for task in chosen] == ["mine/mood", "mine/retrieval"]
+
+
+def test_another_split() -> None:
+    chosen, _ = choose(["esc50/sound@fold3", "esc50/sound"], {"esc50": ["sound"]}, ["esc50"])
+    assert [task.split for task in chosen] == ["fold3", FOLDS]
+
+
+def test_a_group_goes_on_without_what_is_missing() -> None:
+    chosen, missing = choose(["table4"], {"ravdess": ["emotion"]})
+    assert [task.name for task in chosen] == ["ravdess/emotion"]
+    assert "needs the corpus emodb" in missing["emodb/emotion"]
+    assert "has the label 'gender'" in missing["ravdess/gender"]
+
+
+def test_a_named_task_without_its_corpus_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs the corpus esc50, but the shards hold ravdess"):
+        choose(["esc50/sound"], {"ravdess": ["emotion"]})
+
+
+def test_the_nearest_name_is_offered() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'ravdess/emotion'"):
+        choose(["ravdes/emotion"], {"ravdess": ["emotion"]})
