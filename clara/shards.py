@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +26,16 @@ from clara.files import Files, replacing
 from clara.records import Labels, Sample
 from clara.tars import Place, ShardWriter, safe_key
 
-__all__ = ["INDEX_NAME", "SCHEMA", "Index", "Place", "ShardWriter", "safe_key", "write_index"]
+__all__ = [
+    "INDEX_NAME",
+    "SCHEMA",
+    "Index",
+    "Place",
+    "ShardWriter",
+    "repeated",
+    "safe_key",
+    "write_index",
+]
 
 INDEX_NAME = "index.parquet"
 _ROW_GROUP = 1 << 17
@@ -337,26 +346,30 @@ def _read_index(path: str) -> pa.Table:
     return table.set_column(position, "shard", pa.chunked_array(chunks, _CODES))
 
 
+def repeated(tables: Iterable[pa.Table]) -> str | None:
+    """A sample ("corpus/key") that the tables hold more than once, or None."""
+    columns = [table.select(["corpus", "key"]) for table in tables]
+    if not columns:
+        return None
+    pairs = pa.concat_tables(columns).unify_dictionaries()
+    counts = pairs.group_by(["corpus", "key"]).aggregate([([], "count_all")])
+    twice = counts.filter(pc.greater(counts["count_all"], 1)).slice(0, 1).to_pylist()
+    return f"{twice[0]['corpus']}/{twice[0]['key']}" if twice else None
+
+
 def _check_repeats(paths: Sequence[str], tables: Sequence[pa.Table]) -> None:
-    """Refuses the same sample in two indexes; within one, its maker has seen to it."""
+    """Refuses a sample of two indexes; within one, its maker has seen to it."""
     homes: dict[str, list[int]] = {}
     for number, table in enumerate(tables):
         for name in table["corpus"].unique().to_pylist():
             homes.setdefault(name, []).append(number)
     for corpus, numbers in homes.items():
         if len(numbers) > 1:
-            mine = [
-                t.filter(pc.equal(t["corpus"], corpus))["key"]
-                for t in map(tables.__getitem__, numbers)
-            ]
-            keys = pa.chunked_array(
-                [chunk for column in mine for chunk in column.chunks], pa.string()
-            )
-            counts = pc.value_counts(keys)
-            twice = counts.filter(pc.greater(counts.field("counts"), 1))
-            if len(twice):
+            ours = [tables[n].filter(pc.equal(tables[n]["corpus"], corpus)) for n in numbers]
+            twice = repeated(ours)
+            if twice:
                 both = " and ".join(dict.fromkeys(paths[n].rpartition("/")[0] for n in numbers))
                 raise UsageError(
-                    f"Expected each sample once but {corpus}/{twice[0]['values']} lies more than "
-                    f"once in {both}; give each corpus once."
+                    f"Expected each sample once but {twice} lies more than once in {both}; "
+                    "give each corpus once."
                 )

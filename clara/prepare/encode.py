@@ -111,8 +111,12 @@ def usable(texts: Sequence[str]) -> list[str]:
     return kept
 
 
-def cause(error: AudioError, path: Path) -> str:
-    """What an audio error says of any recording: without its name, its numbers and the advice.
+def cause(error: AudioError, path: Path | None = None) -> str:
+    """What an audio error says of any recording: without its name, its times and the advice.
+
+    Args:
+        error: As `clara.audio.io` raises them.
+        path: The recording; encoded bytes if None.
 
     >>> path = Path("rooster.wav")
     >>> try:
@@ -121,8 +125,8 @@ def cause(error: AudioError, path: Path) -> str:
     ...     print(cause(error, path))
     it cannot be opened (No such file or directory)
     """
-    message = str(error).removeprefix(f"Expected a recording in {str(path)!r}, but ")
-    message = message.removeprefix("Expected a recording in the bytes given, but ")
+    name = "the bytes given" if path is None else repr(str(path))
+    message = str(error).removeprefix(f"Expected a recording in {name}, but ")
     return re.sub(r"\d[\d.e+-]* s\b", "... s", message.rpartition(". ")[0] or message)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clara.files import replacing
+from clara.files import replacing, unwritable
 from clara.shards import SCHEMA
 from clara.skips import Skips
 
@@ -72,6 +72,10 @@ def save(
     Raises:
         DataError: It cannot be written.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
     table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
     notes = {"mark": mark, "skipped": json.dumps(list(skipped))}
     with replacing(path) as file:

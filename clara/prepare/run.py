@@ -25,7 +25,8 @@ from clara.shards import INDEX_NAME, Index, ShardWriter, safe_key, write_index
 from clara.skips import Skips
 
 _MADE = "prepare.json"
-_LOCK = ".lock"
+LOCK = ".lock"
+_WHOLE = (_MADE, INDEX_NAME, "stats.json", "skipped.jsonl")
 _SPLIT = re.compile(r"\w[\w .+-]{0,63}")
 
 
@@ -112,11 +113,11 @@ def prepare(
         "recordings": parts.digest([job.mark for job in plan]),
     }
     _make_folder(out)
-    with locked(out / _LOCK, str(out)):
-        if (out / _MADE).exists():
+    with locked(out / LOCK, str(out)):
+        if all((out / name).exists() for name in _WHOLE):
             _check_same(out / _MADE, made, out)
             shutil.rmtree(out / WORK, ignore_errors=True)
-            return _report(corpus, out, already=True)
+            return report(corpus, out, already=True)
         _begin(out, made)
         skips = Skips(allowed_bad)
         for record in unplanned:
@@ -124,7 +125,7 @@ def prepare(
         done = _make(plan, skips, workers)
         skips.check()
         _finish(out, made, plan, done, unplanned)
-        return _report(corpus, out, already=False)
+        return report(corpus, out, already=False)
 
 
 def _check_settings(rate: int, shard_size: int, allowed_bad: float) -> None:
@@ -199,7 +200,7 @@ def _make_folder(out: Path) -> None:
     """Makes the folder, and refuses one in which something else lies."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in out.iterdir() if path.name != _LOCK)
+        found = sorted(path.name for path in out.iterdir() if path.name != LOCK)
     except OSError as error:
         raise unwritable(out, error) from error
     if found and _MADE not in found and WORK not in found:
@@ -284,10 +285,6 @@ def _make_shard(job: _Job, tick: jobs.Tick) -> Part:
             tick()
     if not rows:
         job.tar.unlink()
-    try:
-        job.part.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(job.part, error) from error
     return parts.save(job.part, job.mark, rows, skipped)
 
 
@@ -313,7 +310,8 @@ def _finish(
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _report(corpus: str, out: Path, *, already: bool) -> Report:
+def report(corpus: str, out: Path, *, already: bool) -> Report:
+    """Reads what lies beside an index."""
     stats = json.loads((out / "stats.json").read_bytes())
     causes: dict[str, int] = {}
     with (out / "skipped.jsonl").open(encoding="utf-8") as lines:
