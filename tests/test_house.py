@@ -81,6 +81,13 @@ def test_the_architecture_page_has_the_layers_of_the_linter():
     assert block.split("\n")[:-1] == [layer.replace("clara.", "") for layer in contract["layers"]]
 
 
+def test_every_module_has_its_layer():
+    (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
+    layered = {name.strip() for layer in contract["layers"] for name in layer.split("|")}
+    modules = (ROOT / "clara").iterdir()
+    assert layered == {f"clara.{path.stem}" for path in modules if not path.name.startswith("_")}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_paths_of_the_pages_lead_somewhere(page):
     text = page.read_text()
