@@ -27,7 +27,7 @@ run clara classify corpus/sounds/rain-test-00.flac --model run \
 minutes=$((($(date +%s) - began + 59) / 60))
 cat <<END
 
-Done in $minutes minutes. The report is $HOME_FOLDER/report/report.html
+Done in $minutes minutes. The report is $HOME_FOLDER/report/index.html
 
 Next, in the folder $HOME_FOLDER and with the environment on (. .venv/bin/activate):
   clara classify corpus/words/pl-dog-f3.flac --model run --labels pies дом Hund

@@ -64,9 +64,10 @@ def test_help_is_quick_and_light():
 @pytest.mark.parametrize("name", rooms.names("cli"))
 def test_each_command_has_a_function_of_its_name_and_help(name, capsys):
     assert rooms.load("cli", name).__name__ == name
-    with pytest.raises(SystemExit) as exit_:
-        program.main([name, "--help"])
-    assert exit_.value.code in (0, None)
+    try:
+        assert program.main([name, "--help"]) == 0
+    except SystemExit as end:
+        assert end.code in (0, None)
     assert "usage" in capsys.readouterr().out.lower()
 
 
