@@ -124,4 +124,6 @@ class Files:
             self._open[path] = handle
             if len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)
-        return os.pread(handle.number, size, offset)
+        # No more room than the file can fill is made, whatever size an index claims.
+        there = max(0, os.fstat(handle.number).st_size - offset)
+        return os.pread(handle.number, min(size, there), offset)

@@ -59,6 +59,7 @@ def members(path: Path) -> Iterator[Member]:
                 if filled:
                     yield Member(long_name or info.name, offset, size)
                 long_name, long_size = "", -1
+        raise BadRecordError("the tar is cut short")
 
 
 def _header(block: bytes) -> tarfile.TarInfo:
