@@ -37,7 +37,7 @@ def load(room: str, name: str) -> Any:
         UsageError: The module or object that was asked for cannot be imported.
     """
     if ":" in name:
-        return _load_foreign(name)
+        return load_foreign(name)
     known = names(room)
     if name not in known:
         raise UnknownNameError(room.rpartition(".")[2], name, known)
@@ -46,7 +46,12 @@ def load(room: str, name: str) -> Any:
     return getattr(module, public)
 
 
-def _load_foreign(name: str) -> Any:
+def load_foreign(name: str) -> Any:
+    """The object "package.module:object".
+
+    Raises:
+        UsageError: The module or object cannot be imported.
+    """
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,49 @@
+"""A progress bar with rate and time left, on a terminal; silent elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Told = Callable[[int, int], None]
+"""Tells the bar how much is done, and of how much."""
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Told]:
+    """A bar on stderr for as long as the block lasts.
+
+    Args:
+        what: What is counted, in the plural.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(show_speed=True),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None, rate="")
+
+        def told(done: int, total: int) -> None:
+            speed = progress.tasks[0].speed
+            rate = f"{speed:,.0f} {what}/s" if speed else ""
+            progress.update(task, completed=done, total=total, rate=rate)
+
+        yield told

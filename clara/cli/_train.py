@@ -1,0 +1,85 @@
+"""What `clara train` runs: the options beside the recipe, validation, and the bar."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from clara.cli._output import note
+from clara.cli._progress import bar
+from clara.embed import Clara
+from clara.errors import UsageError
+from clara.evaluate.run import evaluate
+from clara.evaluate.tasks import TASKS
+from clara.shards import Index
+from clara.train import Progress, Recipe, Validator, train
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recipe, the data that it is given, and where the model goes.
+
+    Attributes:
+        recipe: Every field may be varied.
+        data: Folders of shards.
+        out: Folder of the run; a run that stands there goes on where it was stopped.
+        devices: Processes on this machine that train together.
+    """
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+    data: tuple[Path, ...] = ()
+    out: Path | None = None
+    devices: int = 1
+
+
+def start(run: Run) -> None:
+    """Trains with a progress bar and ends by naming what can be done next.
+
+    Raises:
+        UsageError: No data or no folder was named.
+    """
+    folders = tuple(str(folder) for folder in run.data) or run.recipe.data.folders
+    if not folders or run.out is None:
+        raise UsageError(
+            "Expected --data with folders of shards and --out with the folder of the run; "
+            "`clara prepare` makes shards."
+        )
+    data = dataclasses.replace(run.recipe.data, folders=folders)
+    recipe = dataclasses.replace(run.recipe, data=data)
+    with bar("steps") as told:
+
+        def watch(progress: Progress) -> None:
+            told(progress.step, progress.steps)
+
+        folder = train(
+            recipe,
+            run.out,
+            devices=run.devices,
+            validators=validators(Index.open(*folders)),
+            watch=watch,
+        )
+    note(f"The model is in {folder}; its curves are in {run.out / 'metrics.csv'}.")
+    note(f"Next: clara evaluate {run.out} --data {' '.join(folders)} --report {run.out}/report")
+
+
+def validators(index: Index) -> dict[str, Validator]:
+    """Zero-shot accuracy on each task whose corpus has a validation split in the index.
+
+    No test part is looked at while training.
+    """
+    corpora = index.select(splits=["valid"]).corpora if "valid" in index.splits else []
+    tasks = [name for name, task in TASKS.items() if task.corpus in corpora]
+    tasks += [f"{name}/keyword" for name in corpora if name == "folder"]
+    return {name: _judge(index, name) for name in tasks}
+
+
+def _judge(index: Index, task: str) -> Validator:
+    def judge(encoder: Clara) -> dict[str, float]:
+        (scores,) = evaluate(encoder, index, [f"{task}@valid"], ["zero_shot"]).scores
+        return {"accuracy": scores.values["accuracy"]}
+
+    return judge

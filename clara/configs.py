@@ -1,0 +1,93 @@
+"""Frozen dataclass trees to JSON values and back, strictly."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from clara.errors import UnknownNameError, UsageError
+
+T = TypeVar("T")
+
+
+def to_json(config: Any) -> Any:
+    """A dataclass tree as dicts, lists and scalars.
+
+    >>> to_json({"a": (1, 2.5)})
+    {'a': [1, 2.5]}
+    """
+    if dataclasses.is_dataclass(config):
+        fields = dataclasses.fields(config)
+        return {field.name: to_json(getattr(config, field.name)) for field in fields}
+    if isinstance(config, Mapping):
+        return {key: to_json(value) for key, value in config.items()}
+    if isinstance(config, (tuple, list)):
+        return [to_json(value) for value in config]
+    return config
+
+
+def from_json(kind: type[T], value: Any, where: str = "config") -> T:
+    """The dataclass tree `kind` from what `to_json` made; fields left out keep their defaults.
+
+    Args:
+        kind: A dataclass, or a type that a field of one has.
+        value: JSON values.
+        where: Name of the value, for the message of an error.
+
+    Raises:
+        UnknownNameError: A field that `kind` does not have; the message names the nearest.
+        UsageError: A value of the wrong type.
+    """
+    result: T = _convert(kind, value, where)
+    return result
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, where)
+    if origin in (typing.Union, types.UnionType):
+        return _union(arguments, value, where)
+    if origin is typing.Literal:
+        if value in arguments:
+            return value
+    elif origin is tuple:
+        if isinstance(value, list) and arguments[-1] is Ellipsis:
+            return tuple(_convert(arguments[0], item, where) for item in value)
+        if isinstance(value, list) and len(value) == len(arguments):
+            pairs = zip(arguments, value, strict=True)
+            return tuple(_convert(item_kind, item, where) for item_kind, item in pairs)
+    elif origin is not None and issubclass(origin, Mapping):
+        if isinstance(value, dict):
+            return {name: _convert(arguments[1], item, where) for name, item in value.items()}
+    elif kind is float and type(value) in (int, float):
+        return float(value)
+    elif type(value) is kind:
+        return value
+    name = getattr(kind, "__name__", None) if origin is None else None
+    raise UsageError(f"Expected {where} to be {name or kind}, but found {value!r}.")
+
+
+def _dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise UsageError(f"Expected {where} to be an object with fields, but found {value!r}.")
+    hints = typing.get_type_hints(kind)
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in value:
+        if name not in known:
+            raise UnknownNameError(f"field of {where}", name, known)
+    return kind(**{name: _convert(hints[name], v, f"{where}.{name}") for name, v in value.items()})
+
+
+def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    for kind in kinds:
+        try:
+            return _convert(kind, value, where)
+        except UsageError:
+            continue
+    raise UsageError(f"Expected {where} to be one of {kinds}, but found {value!r}.")

@@ -1,0 +1,236 @@
+"""From recordings and sentences to unit rows: the encoder that people hold in their hands.
+
+Evaluation and search ask any object for `audio` and `text`; `Clara` is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from clara import checkpoint
+from clara.audio import io
+from clara.errors import UsageError
+from clara.model import ClaraModel
+from clara.records import Embeddings, Wave
+from clara.shards import Index
+from clara.text.phrases import prompt
+from clara.text.tokens import Tokens
+
+Rows = npt.NDArray[np.float32]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Whatever puts audio and text into one space.
+
+    Attributes:
+        name: Of the model, for reports.
+        rate: The sample rate it wants, in Hz.
+    """
+
+    name: str
+    rate: int
+
+    def audio(self, sources: Sequence[io.Source]) -> Rows:
+        """Recordings to unit rows `[N, D]`."""
+        ...
+
+    def text(self, texts: Sequence[str]) -> Rows:
+        """Sentences to unit rows `[N, D]`."""
+        ...
+
+    def seen(self, corpus: str, split: str) -> str:
+        """Whether it was trained on these recordings, as in `Scores.seen`."""
+        ...
+
+
+class Clara:
+    """A trained model, ready to embed, compare and classify.
+
+    Args:
+        model: The network.
+        tokens: Its vocabulary.
+        about: What its checkpoint says of itself.
+        batch: How many recordings go through the network at once.
+
+    Attributes:
+        name: Of the model.
+        rate: The sample rate of the network, in Hz; recordings of any rate are resampled.
+    """
+
+    def __init__(
+        self, model: ClaraModel, tokens: Tokens, about: checkpoint.About, batch: int = 16
+    ) -> None:
+        self.model = model
+        self.tokens = tokens
+        self.about = about
+        self.batch = batch
+        self.name = about.name
+        self.rate = model.config.audio.mel.rate
+
+    def audio(self, sources: Sequence[io.Source]) -> Rows:
+        """Recordings to unit rows `[N, D]` (equation 2).
+
+        Args:
+            sources: Paths, encoded bytes, open files, or (wave, rate) pairs; of any length.
+
+        Raises:
+            AudioError: One of them cannot be read.
+        """
+        return self._over_waves(sources, self.model.embed_audio, self.model.config.dim)
+
+    def features(self, sources: Sequence[io.Source]) -> Rows:
+        """Recordings to pooled encoder outputs `[N, W]`, before the projection head.
+
+        These, not the unit rows, are what a linear probe rests on (section V-D).
+        """
+        width = self.model.config.audio.latent_width
+        return self._over_waves(sources, self.model.audio, width)
+
+    def text(self, texts: Sequence[str]) -> Rows:
+        """Sentences in any language to unit rows `[N, D]` (equation 2)."""
+        _reject_single(texts, "sentences")
+        rows = np.empty((len(texts), self.model.config.dim), np.float32)
+        for start in range(0, len(texts), 64):
+            part = texts[start : start + 64]
+            tokens, lengths = self.tokens.encode(part, self.model.config.text.limit)
+            out = self._run(
+                self.model.embed_text, torch.from_numpy(tokens), torch.from_numpy(lengths)
+            )
+            rows[start : start + len(part)] = out
+        return rows
+
+    def classify(
+        self, source: io.Source, labels: Sequence[str], template: str = "{label}"
+    ) -> dict[str, float]:
+        """Probabilities of the labels for one recording, most probable first.
+
+        Args:
+            source: As in `audio`.
+            labels: Words or sentences in any language.
+            template: Made into a sentence with each label, "The sound of {label}".
+
+        Raises:
+            UsageError: There are no labels, or the template has no place for one.
+        """
+        if not labels or not all(label.strip() for label in labels):
+            raise UsageError("Expected at least one label and none empty; say what it may be.")
+        if "{label}" not in template:
+            raise UsageError(f"Expected '{{label}}' in the template, but found {template!r}.")
+        similarity = (
+            self.text([prompt(template, label) for label in labels]) @ self.audio([source])[0]
+        )
+        logits = similarity * float(self.model.scales()[0])
+        weights = np.exp(logits - logits.max())
+        ranked = zip(labels, (weights / weights.sum()).tolist(), strict=True)
+        return dict(sorted(ranked, key=lambda pair: -pair[1]))
+
+    def seen(self, corpus: str, split: str) -> str:
+        """Whether these recordings were trained on, from the checkpoint: as in `Scores.seen`."""
+        splits = self.about.seen.get(corpus, {})
+        if split in splits:
+            return "trained"
+        return "held-out" if splits else "unseen"
+
+    def _over_waves(
+        self, sources: Sequence[io.Source], encode: Callable[[Tensor, Tensor], Tensor], width: int
+    ) -> Rows:
+        _reject_single(sources, "recordings")
+        with ThreadPoolExecutor(2) as readers:
+            waves = list(readers.map(lambda source: io.load(source, rate=self.rate)[0], sources))
+        rows = np.empty((len(waves), width), np.float32)
+        # Clips of like length go together: the least padding, and rows do not depend on company.
+        order = sorted(range(len(waves)), key=lambda i: len(waves[i]))
+        for start in range(0, len(order), self.batch):
+            part = order[start : start + self.batch]
+            rows[part] = self._run(encode, *pad([waves[i] for i in part]))
+        return rows
+
+    def _run(self, encode: Callable[[Tensor, Tensor], Tensor], x: Tensor, lengths: Tensor) -> Rows:
+        device = self.model.log_scales.device
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                rows: Rows = encode(x.to(device), lengths.to(device)).float().cpu().numpy()
+        finally:
+            self.model.train(training)
+        return rows
+
+
+def load(model: str | Path) -> Clara:
+    """A model from its folder, or from the run folder that `clara train` wrote.
+
+    Raises:
+        CheckpointError: The folder holds no model, or a broken one.
+        UsageError: There is no such folder.
+    """
+    return Clara(*checkpoint.load(Path(model)))
+
+
+def classify(
+    model: Clara, source: io.Source, labels: Sequence[str], template: str = "{label}"
+) -> dict[str, float]:
+    """As `Clara.classify`."""
+    return model.classify(source, labels, template)
+
+
+def embed_index(
+    encoder: Encoder,
+    index: Index,
+    *,
+    features: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Embeddings:
+    """All recordings of an index to rows, in the order of the index.
+
+    Args:
+        encoder: Any encoder.
+        index: The recordings.
+        features: Take what a probe rests on, `encoder.features`, instead of `encoder.audio`.
+        progress: Told after each chunk how many recordings are done.
+    """
+    encode = encoder.features if features else encoder.audio  # type: ignore[attr-defined]
+    # Sorted by length over the whole index, so that a chunk pads little; 128 waves fit any memory.
+    order = np.argsort(index.column("seconds"), kind="stable")
+    vectors: Rows | None = None
+    for start in range(0, len(order), 128):
+        part = order[start : start + 128]
+        samples = (index.sample(int(i), rate=encoder.rate) for i in part)
+        rows = encode([(sample.wave, sample.rate) for sample in samples])
+        if vectors is None:
+            vectors = np.empty((len(order), rows.shape[1]), np.float32)
+        vectors[part] = rows
+        if progress:
+            progress(start + len(part))
+    if vectors is None:
+        raise UsageError("Expected recordings to embed, but the selection is empty.")
+    everything = range(len(index))
+    return Embeddings(
+        vectors=vectors,
+        keys=[index.key(i) for i in everything],
+        labels=[index.labels(i) for i in everything],
+        texts=[index.texts(i) for i in everything],
+    )
+
+
+def pad(waves: Sequence[Wave]) -> tuple[Tensor, Tensor]:
+    """Waves to zero-padded float32 `[B, T]` and int64 lengths `[B]`."""
+    lengths = torch.tensor([len(wave) for wave in waves])
+    padded = torch.zeros(len(waves), int(lengths.max()))
+    for row, wave in zip(padded, waves, strict=True):
+        row[: len(wave)] = torch.from_numpy(wave)
+    return padded, lengths
+
+
+def _reject_single(values: object, what: str) -> None:
+    if isinstance(values, (str, bytes, Path)):
+        raise UsageError(f"Expected a list of {what}, but found one alone; write [{values!r:.60}].")

@@ -1,0 +1,380 @@
+"""The network of the paper, from leaf to whole (section IV, figure 3, equation 2).
+
+    z_a = g_a(f_a(A)),  z_t = g_t(f_t(T))
+
+`f_a` is a Perceiver: a convolution stem makes the byte array that a fixed number of learned latents
+reads once by cross-attention, so cost grows linearly with length and parameters do not grow at all.
+`f_t` is a transformer over bytes or byte pairs. Every length travels with its tensor: an embedding
+depends on nothing behind the end of its clip or text and on no other row of the batch.
+
+Shapes by letter: `B` batch, `T` samples, `F` frames, `M` mel bands, `S` positions of the byte
+array, `L` tokens, `D` width.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+from clara.audio.mel import LogMel, MelConfig
+
+
+@dataclass(frozen=True)
+class AudioConfig:
+    """The audio tower; the defaults are those of the paper's 100M model.
+
+    Attributes:
+        mel: The log-mel front end (section V-A).
+        stem: "conv1d" is the paper's, two convolutions over time; "conv2d" first looks for patterns
+            that recur along frequency too, which learns more from little data.
+        channels: Widths of the stages of the "conv2d" stem; each halves time and frequency.
+        width: Width of the byte array.
+        latents: How many latents there are.
+        latent_width: Width of a latent.
+        layers: Self-attention blocks over the latents.
+        heads: Heads of the self-attention.
+        cross_heads: Heads of the cross-attention.
+        head_width: Width of each head.
+        expand: Hidden width of the feed-forward parts, as a multiple of the latents' width.
+        keep: Share of the byte array that each clip shows to the latents in training.
+        dropout: Of the residual branches.
+    """
+
+    mel: MelConfig = field(default_factory=MelConfig)
+    stem: Literal["conv1d", "conv2d"] = "conv1d"
+    channels: tuple[int, ...] = (32, 64, 128)
+    width: int = 512
+    latents: int = 512
+    latent_width: int = 512
+    layers: int = 10
+    heads: int = 16
+    cross_heads: int = 2
+    head_width: int = 64
+    expand: int = 4
+    keep: float = 0.5
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The text tower; the defaults are those of the paper's 100M model.
+
+    Attributes:
+        vocab: Rows of the token table.
+        width: Width of a token.
+        layers: Self-attention blocks.
+        heads: Heads of the self-attention.
+        hidden: Hidden width of the feed-forward part.
+        dropout: Of the residual branches.
+        limit: Longest text in tokens; what is longer is cut.
+    """
+
+    vocab: int = 50_373
+    width: int = 512
+    layers: int = 10
+    heads: int = 8
+    hidden: int = 1024
+    dropout: float = 0.1
+    limit: int = 256
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Both towers and the space that they share.
+
+    Attributes:
+        audio: The audio tower.
+        text: The text tower.
+        dim: Width `D` of the shared space.
+    """
+
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    dim: int = 512
+
+
+def length_mask(lengths: Tensor, size: int) -> Tensor:
+    """True where a position lies before its row's length: `[B]` to bool `[B, size]`."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+def sinusoids(size: int, width: int, device: torch.device) -> Tensor:
+    """Sinusoidal positions, `[size, width]` (section IV), for any size."""
+    half = width // 2
+    rates = torch.exp(torch.arange(half, device=device) * (-math.log(10_000.0) / max(half - 1, 1)))
+    angles = torch.arange(size, device=device)[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def pool(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean plus maximum over the rows that are there: `[B, S, D]` to `[B, D]`."""
+    if mask is None:
+        return x.mean(1) + x.amax(1)
+    there = mask[..., None]
+    mean = (x * there).sum(1) / there.sum(1).clamp(min=1)
+    return mean + x.masked_fill(~there, -torch.inf).amax(1)
+
+
+class Attention(nn.Module):
+    """Multi-head attention of `x` to `context`, through the fused kernel."""
+
+    def __init__(self, width: int, context_width: int, heads: int, head_width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, heads * head_width, bias=False)
+        self.key_value = nn.Linear(context_width, 2 * heads * head_width, bias=False)
+        self.out = nn.Linear(heads * head_width, width)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`[B, Q, D]` attends to `[B, S, C]` where bool `[B, S]` is true; returns `[B, Q, D]`."""
+        query, key, value = (
+            t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for t in (self.query(x), *self.key_value(context).chunk(2, dim=-1))
+        )
+        where = None if mask is None else mask[:, None, None, :]
+        out = nnf.scaled_dot_product_attention(query, key, value, attn_mask=where)
+        return self.out(out.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """The position-wise part of a block, plain or gated GELU."""
+
+    def __init__(self, width: int, hidden: int, gated: bool) -> None:
+        super().__init__()
+        self.gated = gated
+        self.up = nn.Linear(width, hidden * (2 if gated else 1))
+        self.down = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., D]` to `[..., D]`."""
+        x = self.up(x)
+        if self.gated:
+            x, gate = x.chunk(2, dim=-1)
+            return self.down(x * nnf.gelu(gate))
+        return self.down(nnf.gelu(x))
+
+
+class Block(nn.Module):
+    """A pre-norm block: attention, then feed-forward, each on a residual branch.
+
+    Args:
+        attention: To the rows themselves, or to a context whose width is `context_width`.
+        feed_forward: The position-wise part.
+        width: Of the rows.
+        context_width: Of the context of a cross-attention; None for self-attention.
+        dropout: Of both branches.
+    """
+
+    def __init__(
+        self,
+        attention: Attention,
+        feed_forward: FeedForward,
+        width: int,
+        context_width: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.attention = attention
+        self.feed_forward = feed_forward
+        self.norm = nn.LayerNorm(width)
+        self.context_norm = None if context_width is None else nn.LayerNorm(context_width)
+        self.feed_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """`[B, Q, D]` to `[B, Q, D]`; `mask` is bool `[B, S]` over what is attended to."""
+        normed = self.norm(x)
+        if self.context_norm is None:
+            context = normed
+        else:
+            assert context is not None
+            context = self.context_norm(context)
+        x = x + self.dropout(self.attention(normed, context, mask))
+        return x + self.dropout(self.feed_forward(self.feed_norm(x)))
+
+
+class Stem1d(nn.Module):
+    """The paper's stem: convolutions over time of kernel 3, stride 1 then 2, each with GELU."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(config.mel.bands, config.width, 3, padding=1)
+        self.second = nn.Conv1d(config.width, config.width, 3, stride=2, padding=1)
+
+    def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B, M, F]` and lengths `[B]` to the byte array `[B, S, D]` and its lengths."""
+        x = nnf.gelu(self.first(mel))
+        # Behind the end the bias has left something: silence it, or the next convolution sees it.
+        x = x * length_mask(frames, x.shape[-1])[:, None]
+        x = nnf.gelu(self.second(x))
+        return x.transpose(1, 2), (frames + 1) // 2
+
+
+class Stem2d(nn.Module):
+    """Convolutions over time and frequency of kernel 3, stride 2, GELU; then a row a moment."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        super().__init__()
+        widths = (1, *config.channels)
+        self.stages = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
+        )
+        bands = config.mel.bands
+        for _ in config.channels:
+            bands = (bands + 1) // 2
+        self.out = nn.Linear(bands * widths[-1], config.width)
+
+    def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B, M, F]` and lengths `[B]` to the byte array `[B, S, D]` and its lengths."""
+        x = mel[:, None]
+        for stage in self.stages:
+            x = nnf.gelu(stage(x))
+            frames = (frames + 1) // 2
+            x = x * length_mask(frames, x.shape[-1])[:, None, None]
+        return self.out(x.flatten(1, 2).transpose(1, 2)), frames
+
+
+class AudioTower(nn.Module):
+    """`f_a`: log-mel, stem, cross-attention by latents, self-attention, pooling over latents."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, heads = config.latent_width, config.head_width
+        self.mel = LogMel(config.mel)
+        self.stem = Stem1d(config) if config.stem == "conv1d" else Stem2d(config)
+        self.latents = nn.Parameter(torch.randn(config.latents, width) * 0.02)
+        self.read = Block(
+            Attention(width, config.width, config.cross_heads, heads),
+            FeedForward(width, config.expand * width, gated=True),
+            width,
+            context_width=config.width,
+        )
+        self.blocks = nn.ModuleList(
+            Block(
+                Attention(width, width, config.heads, heads),
+                FeedForward(width, config.expand * width, gated=True),
+                width,
+                dropout=config.dropout,
+            )
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, waves: Tensor, lengths: Tensor) -> Tensor:
+        """Waves `[B, T]` with lengths `[B]` to pooled features `[B, D]`."""
+        return self.encode(*self.mel(waves, lengths))
+
+    def encode(self, mel: Tensor, frames: Tensor) -> Tensor:
+        """Log-mel `[B, M, F]` with frame counts `[B]` to pooled features `[B, D]`."""
+        rows, sizes = self.stem(mel, frames)
+        mask = length_mask(sizes, rows.shape[1])
+        rows = rows + sinusoids(rows.shape[1], rows.shape[2], rows.device).to(rows.dtype)
+        if self.training and self.config.keep < 1:
+            mask = self._hide(mask)
+        x = self.latents.expand(len(rows), -1, -1)
+        x = self.read(x, rows, mask)
+        for block in self.blocks:
+            x = block(x)
+        return pool(self.norm(x))
+
+    def _hide(self, mask: Tensor) -> Tensor:
+        # Structured dropout: of each clip at least one position stays, else softmax has no support.
+        draw = torch.rand(mask.shape, device=mask.device).masked_fill(~mask, 2.0)
+        kept = draw < self.config.keep
+        kept[torch.arange(len(mask), device=mask.device), draw.argmin(1)] = True
+        return kept & mask
+
+
+class TextTower(nn.Module):
+    """`f_t`: tokens, sinusoidal positions, self-attention, masked pooling."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.table = nn.Embedding(config.vocab, width)
+        self.blocks = nn.ModuleList(
+            Block(
+                Attention(width, width, config.heads, width // config.heads),
+                FeedForward(width, config.hidden, gated=False),
+                width,
+                dropout=config.dropout,
+            )
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens `[B, L]` with lengths `[B]` to pooled features `[B, D]`."""
+        mask = length_mask(lengths, tokens.shape[1])
+        x = self.table(tokens)
+        x = x + sinusoids(x.shape[1], x.shape[2], x.device).to(x.dtype)
+        for block in self.blocks:
+            x = block(x, mask=mask)
+        return pool(self.norm(x), mask)
+
+
+class Head(nn.Module):
+    """`g`: a linear map, then a residual MLP with LayerNorm, then unit length (equation 2)."""
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, dim)
+        self.residual = nn.Linear(dim, dim)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, W]` to unit rows `[B, D]`, float32."""
+        x = self.linear(x)
+        x = self.norm(x + self.residual(nnf.gelu(x)))
+        return nnf.normalize(x.float(), dim=-1)
+
+
+class ClaraModel(nn.Module):
+    """Both towers, both heads and the two temperatures (equations 2 and 3)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.audio = AudioTower(config.audio)
+        self.text = TextTower(config.text)
+        self.audio_head = Head(config.audio.latent_width, config.dim)
+        self.text_head = Head(config.text.width, config.dim)
+        self.log_scales = nn.Parameter(torch.full((2,), math.log(1 / 0.07)))
+        self.apply(_initialise)
+
+    def forward(
+        self, waves: Tensor, wave_lengths: Tensor, tokens: Tensor, token_lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The tensors of a `Batch` to unit rows `[B, D]` of audio and of text, and scales `[2]`."""
+        audio = self.embed_audio(waves, wave_lengths)
+        return audio, self.embed_text(tokens, token_lengths), self.scales()
+
+    def embed_audio(self, waves: Tensor, lengths: Tensor) -> Tensor:
+        """Waves `[B, T]` with lengths `[B]` to unit rows `[B, D]`."""
+        return self.audio_head(self.audio(waves, lengths))
+
+    def embed_text(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Tokens `[B, L]` with lengths `[B]` to unit rows `[B, D]`."""
+        return self.text_head(self.text(tokens, lengths))
+
+    def scales(self) -> Tensor:
+        """tau_a and tau_t of equation 3, `[2]`, at most 100."""
+        return self.log_scales.clamp(max=math.log(100)).exp()
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)

@@ -1,0 +1,55 @@
+"""The optimiser and its schedule with the settings of the authors' code."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW with linear warm-up and a cosine to the floor.
+
+    Attributes:
+        rate: Peak learning rate.
+        floor: Learning rate at both ends.
+        warmup: Steps from the floor to the peak.
+        decay: Weight decay of matrices; vectors (biases, norms, temperatures) have none.
+        beta2: Memory of the second moment.
+        clip: Largest norm of the gradient.
+    """
+
+    rate: float = 1e-4
+    floor: float = 1e-6
+    warmup: int = 1000
+    decay: float = 0.01
+    beta2: float = 0.999
+    clip: float = 1.0
+
+
+def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
+    """AdamW over the parameters of `model`, matrices with weight decay and vectors without."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, config.beta2))
+
+
+def rate_at(step: int, steps: int, config: OptimConfig) -> float:
+    """The learning rate of optimiser step `step` of `steps`, counted from 0.
+
+    >>> config = OptimConfig(rate=1.0, floor=0.0, warmup=10)
+    >>> [round(rate_at(step, 110, config), 3) for step in (0, 5, 10, 60, 110)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    warmup = min(config.warmup, steps // 2)
+    if step < warmup:
+        share = step / warmup
+    else:
+        share = (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1))) / 2
+    return config.floor + (config.rate - config.floor) * share
