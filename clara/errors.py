@@ -63,7 +63,16 @@ class DataError(ClaraError):
 
 
 class AudioError(DataError):
-    """A recording that cannot be read."""
+    """A recording that cannot be read.
+
+    Args:
+        message: What was expected, what was found, what to do.
+        cause: What was found, in words that all recordings with this fault share, to count by.
+    """
+
+    def __init__(self, message: str, cause: str = "it cannot be read") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class LayoutError(DataError):

@@ -10,17 +10,19 @@ import io
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from clara.audio import ogg
 from clara.errors import AudioError
 from clara.records import Wave
 
@@ -30,8 +32,9 @@ Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.NDArray[np.generi
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".oga", ".aif", ".aiff", ".au", ".w64")
 """The file suffixes that `find` looks for, in this order; `load` goes by content, not by suffix."""
 
-# Samples decoded at a time. A header may promise any number of them, so memory follows what comes.
-_BLOCK = 1 << 22
+# A frame of MP3 may begin in bytes of frames before it, so that the first ones after a seek are not
+# heard: so many samples before the slice are decoded and dropped.
+_MP3_LEAD = 24 * 1152
 # An MP3 encoder may state its length wrong by the padding of its first and last frame.
 _MP3_SLACK = 2 * 1152
 
@@ -73,7 +76,7 @@ def probe(source: Source) -> Info:
     if isinstance(source, tuple):
         samples, rate = _checked(source)
         return Info(rate, len(samples), 1 if samples.ndim == 1 else samples.shape[1], "ARRAY")
-    with _opened(source) as (file, name):
+    with _opened(source) as (file, name, _):
         return _info(file, name)
 
 
@@ -106,10 +109,11 @@ def load(
         first, last = _bounds(start, end, Info(own_rate, len(samples), 1, "ARRAY"), _ARRAY)
         wave, name = _mono(_as_float(samples[first:last])), _ARRAY
     else:
-        with _opened(source) as (file, name):
-            info = _info(file, name)
+        with _opened(source) as opened:
+            name = opened.name
+            info = _info(opened.file, name)
             own_rate = info.rate
-            wave = _read(file, info, _bounds(start, end, info, name), name)
+            wave = _read(opened, info, _bounds(start, end, info, name))
     if not np.isfinite(wave).all():
         raise _error(name, "it has samples that are NaN or infinite", "Encode it again")
     if rate is not None and rate != own_rate:
@@ -182,80 +186,97 @@ _ARRAY = "the array of samples"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-def _error(name: str, found: str, do: str) -> AudioError:
-    return AudioError(f"Expected a recording in {name}, but {found}. {do}.")
+def _error(name: str, found: str, do: str, detail: str = "") -> AudioError:
+    said = f"{found} ({detail})" if detail else found
+    return AudioError(f"Expected a recording in {name}, but {said}. {do}.", cause=found)
+
+
+class _Opened(NamedTuple):
+    """A decoder, what to call the recording in errors, and the last sample to seek to."""
+
+    file: soundfile.SoundFile
+    name: str
+    reach: int
 
 
 @contextmanager
-def _opened(
-    source: str | os.PathLike[str] | bytes | BinaryIO,
-) -> Iterator[tuple[soundfile.SoundFile, str]]:
-    """The decoder of a recording and what to call it in errors."""
+def _opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[_Opened]:
     name, stream = _stream(source)
+    # By its path the decoder reads a file without coming back to Python for each piece.
+    target = os.fspath(source) if isinstance(source, str | os.PathLike) else stream
     try:
-        _check_bytes(stream, name)
+        reach = _reach(stream, name)
         try:
-            file = soundfile.SoundFile(stream)
-        except soundfile.LibsndfileError as error:
+            file = soundfile.SoundFile(target)
+        except (soundfile.LibsndfileError, TypeError) as error:
+            # A TypeError is the answer to a name that ends in .raw.
             raise _error(
                 name,
-                f"what it holds is not audio that libsndfile can read ({_reason(error)})",
+                "what it holds is not audio that libsndfile can read",
                 f"Convert it to one of {', '.join(AUDIO_SUFFIXES[:5])}, or fetch it again",
+                _reason(error),
             ) from error
         with file:
-            yield file, name
+            yield _Opened(file, name, reach)
     finally:
         if not hasattr(source, "read"):
             stream.close()
 
 
+class _Bytes(io.BytesIO):
+    """Bytes in which a damaged header cannot send the decoder to before the beginning."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return super().seek(max(0, offset) if whence == os.SEEK_SET else offset, whence)
+
+
 def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
     if isinstance(source, bytes | bytearray | memoryview):
-        return "the bytes given", io.BytesIO(source)
+        return "the bytes given", _Bytes(source)
     if isinstance(source, str | os.PathLike):
         name = repr(os.fspath(source))
         try:
             return name, Path(source).open("rb")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise _error(name, f"it cannot be opened ({reason})", "Check the path") from error
+            raise _error(name, "it cannot be opened", "Check the path", reason) from error
     assert hasattr(source, "read"), f"not a source of audio: {type(source).__name__}"
     name = repr(getattr(source, "name", "the file object given"))
     if not (hasattr(source, "seekable") and source.seekable()):
-        return name, io.BytesIO(source.read())
+        return name, _Bytes(source.read())
     return name, source
 
 
-def _check_bytes(stream: BinaryIO, name: str) -> None:
-    """Refuses what the decoder would refuse less clearly, or would not notice."""
-    size = stream.seek(0, os.SEEK_END)
+def _reach(stream: BinaryIO, name: str) -> int:
+    """Refuses what the decoder would not, or less clearly; says how far it may seek."""
     stream.seek(0)
     head = stream.read(512)
-    if not size:
+    if not head:
         raise _error(name, "the file is empty", "Fetch it again")
     if head.startswith(_POINTER):
         raise _error(name, "it is a Git LFS pointer, not the file itself", "Run `git lfs pull`")
-    if head.startswith(b"OggS"):
-        # A page larger than this cannot be (specification of Ogg, RFC 3533).
-        stream.seek(max(0, size - 65_307))
-        tail = stream.read()
-        page = tail.rfind(b"OggS")
-        # The fifth byte of a page has bit 4 set on the last page of a stream.
-        if page < 0 or len(tail) < page + 27 or not tail[page + 5] & 4:
+    reach = sys.maxsize
+    if head.startswith(ogg.MAGIC):
+        whole, reach = ogg.ending(stream)
+        if not whole:
             raise _truncated(name)
     stream.seek(0)
+    return reach
 
 
 def _info(file: soundfile.SoundFile, name: str) -> Info:
     if not file.frames:
         raise _error(name, "it holds no samples", "Remove it, or fetch it again")
     # The decoder reads a cut file as a shorter one, and says so only in its log.
-    promised = re.search(r"data ?(?:Size *)?: (\d+) \(should be (\d+)\)", file.extra_info, re.I)
+    promised = _PROMISED.search(file.extra_info)
     if promised and int(promised[2]) < int(promised[1]) < _STREAMED:
         raise _truncated(name)
     return Info(file.samplerate, file.frames, file.channels, file.format)
 
 
+# The chunk of samples in WAV, AU, AIFF, W64, RF64. (A wrong size of the whole file, "RIFF", is
+# common and harmless.)
+_PROMISED = re.compile(r"(?:data|Data Size|SSND|riff|Riff size) *: (\d+) \(should be (\d+)\)")
 # Programs that write to a pipe do not know the size and state the largest that fits.
 _STREAMED = 0x7FFF_0000
 
@@ -264,8 +285,8 @@ def _truncated(name: str) -> AudioError:
     return _error(name, "it is truncated: the end is missing", "Fetch it again")
 
 
-def _reason(error: soundfile.LibsndfileError) -> str:
-    return str(error.error_string).rstrip(".")
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "error_string", error)).rstrip(".")
 
 
 def _bounds(start: float, end: float | None, info: Info, name: str) -> tuple[int, int]:
@@ -274,40 +295,40 @@ def _bounds(start: float, end: float | None, info: Info, name: str) -> tuple[int
     if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
         raise _error(
             name,
-            f"the slice from {start:g} s to {stop:g} s of its {info.seconds:g} s is empty",
+            "the slice asked for is empty",
             "Ask for 0 <= start < end",
+            f"{start:g} s to {stop:g} s of {info.seconds:g} s",
         )
     first, last = round(start * info.rate), min(round(stop * info.rate), info.frames)
     if first >= info.frames:
         raise _error(
             name,
-            f"it ends at {info.seconds:g} s and the slice begins at {start:g} s",
+            "it ends before the slice asked for begins",
             "Ask for a slice inside of it",
+            f"{start:g} s to {stop:g} s of {info.seconds:g} s",
         )
     return first, max(last, first + 1)
 
 
-def _read(file: soundfile.SoundFile, info: Info, bounds: tuple[int, int], name: str) -> Wave:
+def _read(opened: _Opened, info: Info, bounds: tuple[int, int]) -> Wave:
     """Decodes frames `bounds` to one channel."""
     first, last = bounds
-    blocks = []
+    file, name, reach = opened
+    at = min(max(0, first - (_MP3_LEAD if info.format == "MP3" else 0)), reach)
     try:
-        if first:
-            file.seek(first)
-        while first < last:
-            block = file.read(min(last - first, _BLOCK // info.channels), dtype="float32")
-            if not len(block):
-                break
-            blocks.append(_mono(block))
-            first += len(block)
-    except soundfile.LibsndfileError as error:
+        if at:
+            file.seek(at)
+        # All in one call, since soundfile seeks after each. What a header promises and the file
+        # does not hold is reserved, but never touched.
+        block = file.read(last - at, dtype="float32")
+    except (soundfile.LibsndfileError, MemoryError, ValueError) as error:
         raise _error(
-            name, f"it is truncated or damaged ({_reason(error)})", "Fetch it again"
+            name, "it is truncated or damaged", "Fetch it again", _reason(error)
         ) from error
-    missing = last - first
-    if not blocks or missing > (_MP3_SLACK if info.format == "MP3" else 0):
+    missing = last - at - len(block)
+    if len(block) <= first - at or missing > (_MP3_SLACK if info.format == "MP3" else 0):
         raise _truncated(name)
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return _mono(block[first - at :])
 
 
 def _checked(source: tuple[npt.NDArray[np.generic], int]) -> tuple[npt.NDArray[np.generic], int]:
@@ -315,12 +336,13 @@ def _checked(source: tuple[npt.NDArray[np.generic], int]) -> tuple[npt.NDArray[n
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu" or rate <= 0:
         raise _error(
             _ARRAY,
-            f"it has shape {samples.shape}, type {samples.dtype} and rate {rate}",
+            "it is not one",
             "Give numbers of shape [T] or [T, channels] and a rate in hertz",
+            f"shape {samples.shape}, type {samples.dtype}, rate {rate}",
         )
     if samples.ndim == 2 and samples.shape[1] > max(32, samples.shape[0]):
         raise _error(
-            _ARRAY, f"its shape {samples.shape} has too many channels", "Give [T, channels]"
+            _ARRAY, "it has too many channels", "Give [T, channels]", f"shape {samples.shape}"
         )
     if not samples.size:
         raise _error(_ARRAY, "it holds no samples", "Give at least one")

@@ -53,7 +53,7 @@ class MelConfig:
     bands: int = 80
     low: float = 0.0
     high: float = 8000.0
-    floor: float = -100.0
+    floor: float = -90.0
     shift: float = -40.0
     scale: float = 25.0
 
@@ -81,12 +81,12 @@ def paper() -> MelConfig:
 
 def speech() -> MelConfig:
     """What speech recognisers use: 16 kHz, windows of 25 ms every 10 ms, 80 bands up to 8 kHz."""
-    return MelConfig(rate=16_000, fft=512, window=400, hop=160)
+    return MelConfig(rate=16_000, fft=512, window=400, hop=160, shift=-45.0)
 
 
 def wide() -> MelConfig:
     """The whole audible range: 48 kHz, window 2048, hop 512, 128 bands up to 24 kHz."""
-    return MelConfig(fft=2048, window=2048, bands=128, high=24_000.0)
+    return MelConfig(fft=2048, window=2048, bands=128, high=24_000.0, shift=-45.0, scale=32.0)
 
 
 PRESETS: dict[str, Callable[[], MelConfig]] = {"paper": paper, "speech": speech, "wide": wide}
