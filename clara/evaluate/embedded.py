@@ -41,7 +41,7 @@ class EmbeddedIndex:
         encoder: What embeds.
         index: The recordings.
         folds: The folds to test where a task is tested on folds; all of them if empty.
-        progress: Told what is being embedded, how many recordings are done, and of how many.
+        progress: Told how many recordings of a split are embedded, and of how many.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class EmbeddedIndex:
         index: Index,
         *,
         folds: Sequence[str] = (),
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.encoder = encoder
         self.index = index
@@ -138,7 +138,8 @@ class EmbeddedIndex:
     def overlap(self, corpus: str, splits: Sequence[str]) -> dict[str, int]:
         """How many tested recordings share a source or a speaker with what the encoder trained on.
 
-        Only what these shards hold can be compared.
+        An encoder may tell the ids of its sources (`encoder.sources`); beyond that, only what these
+        shards hold can be compared.
         """
         corpora, parts = self.index.column("corpus"), self.index.column("split")
         places = list(zip(corpora, parts, strict=True))
@@ -146,7 +147,7 @@ class EmbeddedIndex:
         trained = np.array([place in known for place in places])
         mine = (corpora == corpus) & np.isin(parts, list(splits)) & ~trained
         sources, speakers = self.index.column("source"), self.index.column("speaker")
-        heard = set(sources[trained]) - {""}
+        heard = {*sources[trained], *getattr(self.encoder, "sources", ())} - {""}
         met = set(speakers[trained & (corpora == corpus)]) - {""}
         return {
             "source": sum(source in heard for source in sources[mine]),
@@ -160,7 +161,7 @@ class EmbeddedIndex:
             self.encoder,
             view,
             features=features,
-            progress=(lambda done: tell(f"{corpus}/{split}", done, len(view))) if tell else None,
+            progress=(lambda done: tell(done, len(view))) if tell else None,
         )
         finite = np.isfinite(rows.vectors).all(axis=1)
         if not finite.all():

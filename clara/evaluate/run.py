@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from clara import rooms
 from clara.embed import Encoder
@@ -39,7 +39,7 @@ def evaluate(
     protocols: Sequence[str] = (),
     *,
     folds: Sequence[str] = (),
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Measures an encoder. Each recording is embedded once, whatever the number of tasks.
 
@@ -49,7 +49,7 @@ def evaluate(
         tasks: Names of tasks, groups of tasks, or "all" that the recordings can answer.
         protocols: How; those of each task if none are named.
         folds: The folds to test, for tasks that are tested on folds; all if none are named.
-        progress: Told what is being embedded, how many recordings are done, and of how many.
+        progress: Told how many recordings of a split are embedded, and of how many.
 
     Raises:
         UnknownNameError: There is no such task or protocol; the message names the nearest.
@@ -72,6 +72,45 @@ def evaluate(
         raise UsageError(
             " ".join(reasons) or "None of the tasks can be measured by these protocols."
         )
+    return Results(tuple(scores), tuple(missing))
+
+
+def compare(
+    encoders: Mapping[str, Encoder],
+    index: Index,
+    tasks: Sequence[str] = ("all",),
+    protocols: Sequence[str] = (),
+    *,
+    folds: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Results:
+    """As `evaluate`, for several encoders on the same recordings.
+
+    Args:
+        encoders: What to call each encoder in the results, and the encoder.
+        index: The recordings.
+        tasks: Names of tasks, groups of tasks, or "all".
+        protocols: How; those of each task if none are named.
+        folds: The folds to test.
+        progress: As in `evaluate`.
+
+    Raises:
+        UsageError: Nothing that was asked for can be measured of any encoder.
+    """
+    scores: list[Scores] = []
+    missing: list[Missing] = []
+    refused: list[UsageError] = []
+    for name, encoder in encoders.items():
+        try:
+            found = evaluate(encoder, index, tasks, protocols, folds=folds, progress=progress)
+        except UsageError as error:
+            refused.append(error)
+            missing.append(Missing("", "", name, str(error)))
+            continue
+        scores += [replace(each, encoder=name) for each in found.scores]
+        missing += [replace(each, encoder=name) for each in found.missing]
+    if not scores and refused:
+        raise refused[0]
     return Results(tuple(scores), tuple(missing))
 
 

@@ -1,0 +1,285 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+
+from clara import __version__, evaluate
+from clara.evaluate import svg
+from clara.evaluate.embedded import TRAINED
+from clara.evaluate.figures import MAIN_FIGURES, OTHER_FIGURES, interval, primary
+from clara.evaluate.run import Results
+from clara.evaluate.svg import Bar, Points, percent
+from clara.records import Scores
+
+Curves = Mapping[str, Mapping[str, Points]]
+
+_SEEN = {
+    "unseen": "the model was trained on nothing of this corpus",
+    "held-out": "it was trained on other parts of this corpus, not on these recordings",
+    "unknown": "what it was trained on is not known",
+    TRAINED: "it was trained on these very recordings",
+}
+_SHOWN_POINTS = 240
+
+
+def page(results: Results, curves: Curves) -> str:
+    """The whole page.
+
+    Args:
+        results: What was measured.
+        curves: Of each model, the columns of its training run against the steps.
+    """
+    honest = [scores for scores in results.scores if scores.seen != TRAINED]
+    known = [scores for scores in results.scores if scores.seen == TRAINED]
+    models = list(dict.fromkeys(scores.encoder for scores in results.scores))
+    body = [
+        _head(results, models),
+        _cards(honest),
+        _section("All figures", _table(honest), _READING) if honest else "",
+        _section("Not results: trained on these recordings", _table(known), _KNOWN)
+        if known
+        else "",
+        _training(curves),
+        _confusions(results.scores),
+        _methods(results.scores),
+        _missing(results),
+    ]
+    style = files(evaluate).joinpath("report.css").read_text(encoding="utf-8")
+    title = escape(f"CLARA evaluation: {', '.join(models)}")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        + "\n".join(filter(None, body))
+        + "\n</body>\n</html>\n"
+    )
+
+
+_READING = (
+    "The interval is that of a bootstrap over recordings, at 95 %; how much other speakers or "
+    "places would change a figure is not in it. Chance is the share that a blind guess gets right, "
+    "majority the share that the best constant answer gets. Macro recall weighs every class alike."
+)
+_KNOWN = (
+    "These figures say how well the model remembers, not how well it hears; they are kept out of "
+    "all others."
+)
+
+
+def _head(results: Results, models: Sequence[str]) -> str:
+    tasks = len({scores.task for scores in results.scores})
+    states = {scores.seen for scores in results.scores}
+    badges = "".join(
+        f"<li>{_badge(state)} {escape(words)}.</li>"
+        for state, words in _SEEN.items()
+        if state in states
+    )
+    count = f"{tasks} task{'s' if tasks != 1 else ''}"
+    return (
+        f"<header><h1>{escape(', '.join(models))}</h1>"
+        f'<p class="muted">{count}, measured by CLARA {escape(__version__)}</p>'
+        f'<ul class="small">{badges}</ul></header>'
+    )
+
+
+def _cards(scores: Sequence[Scores]) -> str:
+    """A card of bars for each task, the same colour for the same model and protocol throughout."""
+    series = dict.fromkeys((each.encoder, each.protocol) for each in scores)
+    tones = {name: tone for tone, name in enumerate(series)}
+    several = len({encoder for encoder, _ in series}) > 1
+    cards = []
+    for task in dict.fromkeys(each.task for each in scores):
+        mine = [each for each in scores if each.task == task]
+        rows = [bar for each in mine for bar in _bars(each, tones, several)]
+        seen = "".join(_badge(state) for state in dict.fromkeys(each.seen for each in mine))
+        note = f"{mine[0].support:,} recordings"
+        cards.append(
+            f'<figure class="card"><h3>{escape(task)} {seen}</h3>{svg.bars(rows)}'
+            f"<figcaption>{note}</figcaption></figure>"
+        )
+    key = (
+        '<p class="key"><span><i class="c"></i>chance</span><span><i class="m"></i>always the most '
+        'frequent class</span><span><i class="w"></i>95 % interval</span></p>'
+    )
+    return _section("Results", f'<div class="grid">{"".join(cards)}</div>{key}') if cards else ""
+
+
+def _bars(scores: Scores, tones: Mapping[tuple[str, str], int], several: bool) -> Iterator[Bar]:
+    who = f" · {scores.encoder}" if several else ""
+    name, tone = primary(scores), tones[scores.encoder, scores.protocol]
+    low, high = interval(scores)
+    what = scores.protocol.replace("_", " ") if name == "accuracy" else MAIN_FIGURES.get(name, name)
+    majority = float(scores.detail.get("majority", 0))
+    yield Bar(what + who, scores.values[name], low, high, scores.chance, majority, tone)
+    back = "audio_to_text_recall@1"
+    if back in scores.values:
+        low, high = scores.values[f"{back}_low"], scores.values[f"{back}_high"]
+        chance = float(scores.detail["chance_audio_to_text"])
+        yield Bar(OTHER_FIGURES[back] + who, scores.values[back], low, high, chance, 0, tone)
+
+
+def _table(scores: Sequence[Scores]) -> str:
+    heads = ("task", "protocol", "model", "figure", "", "95 %", "beside it", "chance", "majority")
+    numeric = ("", "95 %", "chance", "majority", "recordings")
+    columns = (*heads, "recordings", "seen")
+    lines = []
+    for each in scores:
+        low, high = interval(each)
+        beside = "; ".join(
+            f"{label} {percent(each.values[name])}"
+            for name, label in OTHER_FIGURES.items()
+            if name in each.values
+        )
+        majority = each.detail.get("majority")
+        cells = (
+            escape(each.task),
+            escape(each.protocol.replace("_", " ")),
+            escape(each.encoder),
+            escape(MAIN_FIGURES.get(primary(each), primary(each))),
+            f"<b>{percent(each.values[primary(each)])}</b>",
+            f"{100 * low:.1f}–{100 * high:.1f}" if low < high else "",
+            f'<span class="small muted">{escape(beside)}</span>',
+            percent(each.chance) if each.chance else "",
+            "" if majority is None else percent(float(majority)),
+            f"{each.support:,}",
+            _badge(each.seen),
+        )
+        lines.append(_row("td", cells, [name in numeric for name in columns]))
+    head = _row("th", columns, [name in numeric for name in columns])
+    return f'<div class="card scroll"><table>{head}{"".join(lines)}</table></div>'
+
+
+def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
+    made = (
+        f'<{tag} class="number">{cell}</{tag}>' if number else f"<{tag}>{cell}</{tag}>"
+        for cell, number in zip(cells, numeric, strict=True)
+    )
+    return f"<tr>{''.join(made)}</tr>"
+
+
+def _training(curves: Curves) -> str:
+    """The loss and what was validated along the way, one picture for each figure."""
+    pictures = []
+    for model, columns in curves.items():
+        grouped: dict[str, dict[str, Points]] = {}
+        for name, points in columns.items():
+            if name == "loss":
+                grouped["loss"] = {"loss": _thinned(points)}
+            elif name.startswith("valid/"):
+                task, _, figure = name.removeprefix("valid/").rpartition("/")
+                grouped.setdefault(f"validation: {figure}", {})[task or figure] = points
+        pictures += [
+            f'<figure class="card"><h3>{escape(title)}</h3>{svg.curves(series, "step")}'
+            f"<figcaption>{escape(model)}{_alone(series)}</figcaption></figure>"
+            for title, series in grouped.items()
+        ]
+    return _section("Training", f'<div class="grid">{"".join(pictures)}</div>') if pictures else ""
+
+
+def _alone(series: Mapping[str, Points]) -> str:
+    """The name of a curve that has no legend since it is the only one."""
+    name = next(iter(series))
+    return f", {escape(name)}" if len(series) == 1 and name != "loss" else ""
+
+
+def _thinned(points: Points) -> Points:
+    """At most some hundred points, each the mean of its neighbours."""
+    size = -(-len(points) // _SHOWN_POINTS)
+    parts = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(part[-1][0], sum(y for _, y in part) / len(part)) for part in parts]
+
+
+def _confusions(scores: Sequence[Scores]) -> str:
+    """What is taken for what; of each task the first is open."""
+    shown, opened = [], set()
+    for each in scores:
+        if "confusion" not in each.detail:
+            continue
+        classes, counts = each.detail["classes"], each.detail["confusion"]
+        is_open = " open" if each.task not in opened else ""
+        opened.add(each.task)
+        shown.append(
+            f"<details{is_open}><summary>{escape(_title(each))}</summary>"
+            f'<div class="scroll">{svg.confusion(counts, classes)}</div>'
+            f'<p class="small muted">{escape(_mistakes(counts, classes))}</p></details>'
+        )
+    reading = "A row is what was there, a column what the model said; darker is more of the row."
+    return _section("What is taken for what", "".join(shown), reading) if shown else ""
+
+
+def _mistakes(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """The most frequent confusions in words."""
+    wrong = sorted(
+        (
+            (-count, classes[row], classes[column])
+            for row, line in enumerate(counts)
+            for column, count in enumerate(line)
+            if row != column and count
+        ),
+    )[:5]
+    if not wrong:
+        return "Nothing is taken for anything else."
+    told = ", ".join(f"{true} for {answer} ({-count})" for count, true, answer in wrong)
+    return f"Most often mistaken: {told}."
+
+
+def _methods(scores: Sequence[Scores]) -> str:
+    """All that the figures rest on, folded away."""
+    shown = [
+        f"<details><summary>{escape(_title(each))}</summary><dl>{_facts(each)}</dl></details>"
+        for each in scores
+    ]
+    return _section("How it was measured", "".join(shown))
+
+
+def _facts(scores: Scores) -> str:
+    told = {
+        key: value for key, value in scores.detail.items() if key not in ("confusion", "primary")
+    }
+    figures = {
+        name: percent(value) for name, value in scores.values.items() if name not in ("loss",)
+    }
+    return "".join(
+        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{_value(value)}</dd>"
+        for key, value in {"figures": figures, **told}.items()
+        if value not in ({}, [], ())
+    )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "<br>".join(f"{escape(str(key))}: {_value(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], Mapping):
+            return "<br>".join(
+                ", ".join(f"{escape(k.replace('_', ' '))} {_value(v)}" for k, v in each.items())
+                for each in value
+            )
+        return ", ".join(_value(each) for each in value)
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def _missing(results: Results) -> str:
+    shown = "".join(
+        f"<li><b>{escape(' · '.join(filter(None, (m.task, m.protocol, m.encoder))))}</b>: "
+        f"{escape(m.reason)}</li>"
+        for m in results.missing
+    )
+    return _section("Not measured", f"<ul>{shown}</ul>") if shown else ""
+
+
+def _title(scores: Scores) -> str:
+    value = percent(scores.values[primary(scores)])
+    return f"{scores.task} · {scores.protocol.replace('_', ' ')} · {scores.encoder}: {value}"
+
+
+def _badge(state: str) -> str:
+    return f'<span class="badge {escape(state)}">{escape(state)}</span>'
+
+
+def _section(title: str, content: str, note: str = "") -> str:
+    told = f'<p class="small muted">{escape(note)}</p>' if note else ""
+    return f"<section><h2>{escape(title)}</h2>{told}{content}</section>"

@@ -1,0 +1,110 @@
+"""What a run has found, for programs (JSON) and as rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clara import __version__
+from clara.errors import DataError, UsageError
+from clara.evaluate.figures import MAIN_FIGURES, interval, primary
+from clara.evaluate.page import page
+from clara.evaluate.run import Results
+from clara.files import replacing, unwritable
+
+
+def rows(results: Results) -> list[dict[str, object]]:
+    """The scores as a table: a row for each, what it may rest on in plain sight."""
+    table: list[dict[str, object]] = []
+    for scores in results.scores:
+        low, high = interval(scores)
+        table.append(
+            {
+                "task": scores.task,
+                "protocol": scores.protocol,
+                "model": scores.encoder,
+                "figure": MAIN_FIGURES.get(primary(scores), primary(scores)),
+                "value": scores.values[primary(scores)],
+                "95 %": f"{low:.3f}-{high:.3f}" if low < high else "",
+                "macro recall": scores.values.get("macro_recall"),
+                "chance": scores.chance,
+                "majority": scores.detail.get("majority"),
+                "clips": scores.support,
+                "seen": scores.seen,
+            }
+        )
+    return table
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """The results as plain values."""
+    return {
+        "clara": __version__,
+        "scores": [dataclasses.asdict(scores) for scores in results.scores],
+        "missing": [dataclasses.asdict(missing) for missing in results.missing],
+    }
+
+
+def write(results: Results, folder: Path, curves: Mapping[str, Path] | None = None) -> Path:
+    """Writes `scores.json` and `index.html` into a folder.
+
+    Args:
+        results: What was measured.
+        folder: Is made if it is not there.
+        curves: Name of a model to the `metrics.csv` of its training.
+
+    Returns:
+        The page.
+
+    Raises:
+        UsageError: The folder is a file.
+        DataError: It cannot be written to.
+    """
+    make_folder(folder)
+    text = json.dumps(as_json(results), ensure_ascii=False, indent=1, allow_nan=False)
+    html = page(results, {name: read_curves(path) for name, path in (curves or {}).items()})
+    for name, content in (("scores.json", text + "\n"), ("index.html", html)):
+        with replacing(folder / name) as file:
+            file.write(content.encode())
+    return folder / "index.html"
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder of a report, or finds it there.
+
+    Raises:
+        UsageError: It is a file.
+        DataError: It cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"Expected {folder} to be a folder for the report, but it is a file.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """The columns of a run's `metrics.csv` against its steps; empty cells are passed over.
+
+    Raises:
+        DataError: It is not such a table.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                for name, cell in row.items():
+                    if name != "step" and cell and math.isfinite(float(cell)):
+                        found.setdefault(name, []).append((float(row["step"]), float(cell)))
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DataError(
+            f"Expected {path} to be the metrics of a training run, numbers with a column 'step', "
+            f"but found: {error}."
+        ) from error
+    return found
