@@ -47,6 +47,8 @@ def from_json(kind: type[T], value: Any, where: str = "config") -> T:
 
 def _convert(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)
     if origin in (typing.Union, types.UnionType):
