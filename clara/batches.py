@@ -7,6 +7,7 @@ number of ranks.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from collections import deque
@@ -29,6 +30,8 @@ __all__ = ["Batches", "DataConfig", "epoch_order"]
 
 # Batches in the making while the model works on one.
 _AHEAD = 2
+# Captions of a row that are known to be true of it; the loss needs as many for each row.
+_TRUTHS = 8
 # Rows tried for one place in a batch before the data are given up.
 _TRIES = 16
 
@@ -52,10 +55,17 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of a batch beside its wave: key, caption, length in samples, bad records met."""
+    """A row of a batch beside its wave.
+
+    Attributes:
+        key: "corpus/key".
+        texts: All that is true of it, the caption drawn first.
+        length: In samples.
+        bad: Bad records met, with their causes.
+    """
 
     key: str
-    text: str
+    texts: tuple[str, ...]
     length: int
     bad: list[tuple[str, str]]
 
@@ -198,13 +208,16 @@ class Batches:
         self.skips.good(sum(not row.bad for row in rows))
         for key, cause in itertools.chain.from_iterable(row.bad for row in rows):
             self.skips.bad(key, cause)
-        tokens, token_lengths = self._tokens.encode([row.text for row in rows], self._text_limit)
+        texts = [row.texts[0] for row in rows]
+        tokens, token_lengths = self._tokens.encode(texts, self._text_limit)
+        true_ids = torch.from_numpy(_true_ids([row.texts for row in rows]))
         return Batch(
             waves=torch.from_numpy(waves),
             wave_lengths=torch.tensor([row.length for row in rows]),
             tokens=torch.from_numpy(tokens),
             token_lengths=torch.from_numpy(token_lengths),
-            text_ids=torch.from_numpy(_text_ids(tokens)),
+            text_ids=true_ids[:, 0].contiguous(),
+            true_ids=true_ids,
             keys=tuple(row.key for row in rows),
         )
 
@@ -232,10 +245,10 @@ class Batches:
                 bad.append((self._index.key(other), _cause(error)))
         length = min(len(sample.wave), len(wave))
         wave[:length] = sample.wave[:length]
-        return _Row(sample.key, sample.texts[0], length, bad)
+        return _Row(sample.key, sample.texts, length, bad)
 
     def _draw(self, row: int, longest: float, rng: np.random.Generator) -> Sample:
-        """A row of the index, cut to `longest` seconds at a random place, with one caption."""
+        """A row of the index, cut to `longest` seconds at a random place, one caption in front."""
         start, end = 0.0, None
         if self._seconds[row] > longest:
             start = rng.uniform(0, self._seconds[row] - longest)
@@ -244,7 +257,8 @@ class Batches:
         texts = [text for text in sample.texts if text.strip()]
         if not texts:
             raise DataError("it has no text")
-        return replace(sample, texts=(texts[rng.integers(len(texts))],))
+        drawn = texts.pop(int(rng.integers(len(texts))))
+        return replace(sample, texts=(drawn, *texts))
 
 
 def _cause(error: DataError) -> str:
@@ -254,8 +268,14 @@ def _cause(error: DataError) -> str:
     return "the shard cannot be read" if isinstance(error, ShardError) else str(error)
 
 
-def _text_ids(tokens: Rows) -> Rows:
-    """A number for each row of tokens `[B, L]`, equal for equal texts on every rank and step."""
-    # Padding comes from the companions, so it must not count; no text has a 0.
-    hashes = [hashlib.blake2b(row[row != 0].tobytes(), digest_size=8).digest() for row in tokens]
-    return np.frombuffer(b"".join(hashes), dtype="<i8").astype(np.int64)
+def _true_ids(texts: list[tuple[str, ...]]) -> Rows:
+    """A number for each text, equal for equal texts on every rank and step: `[B, TRUTHS]`."""
+    # As many for every row and rank: rows of few texts repeat their first.
+    filled = [(*row, *[row[0]] * _TRUTHS)[:_TRUTHS] for row in texts]
+    numbers = b"".join(_text_id(text) for row in filled for text in row)
+    return np.frombuffer(numbers, dtype="<i8").astype(np.int64).reshape(-1, _TRUTHS)
+
+
+@functools.lru_cache(65_536)
+def _text_id(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()

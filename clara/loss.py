@@ -2,9 +2,12 @@
 
     L = 1/2 [ CE(tau_a z_a z_t^T) + CE(tau_t z_t z_a^T) ]
 
-The paper prints the sum of both directions over N; the half is that of its code. Rows with the same
-text are positives of each other: the target of a row is then uniform over them. Similarities are
-made block by block and never kept, forward or backward, so memory grows with N and not with N².
+The paper prints the sum of both directions over N; the half is that of its code. A recording has
+several captions ("A woman", "A person talking in a sad voice") of which a batch shows one; whatever
+text of the batch is among them is true of it too. So the target of a row is uniform over all texts
+that are true of it, or over all recordings that a text is true of; where each text is true of its
+own recording alone this is equation 3 to the letter. Similarities are made block by block and never
+kept, forward or backward, so memory grows with N and not with N².
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ BLOCK = 512
 
 
 class _SoftTargets(torch.autograd.Function):
-    """Summed cross-entropy of scaled similarities; targets are uniform over equal ids."""
+    """Summed cross-entropy of scaled similarities; targets are uniform over shared ids."""
 
     @staticmethod
     def forward(
@@ -58,8 +61,13 @@ def _blocks(size: int) -> list[slice]:
 
 
 def _targets(query_ids: Tensor, key_ids: Tensor) -> Tensor:
-    same = (query_ids[:, None] == key_ids).float()
-    return same / same.sum(1, keepdim=True)
+    # Ids are sets, [B, J] and [N, K]: a query matches a key if they share one. One of J, K is 1.
+    match = query_ids.new_zeros((len(query_ids), len(key_ids)), dtype=torch.bool)
+    for query_id in query_ids.T:
+        for key_id in key_ids.T:
+            match |= query_id[:, None] == key_id
+    targets = match.float()
+    return targets / targets.sum(1, keepdim=True)
 
 
 class _Gather(torch.autograd.Function):
@@ -87,7 +95,9 @@ def gather(rows: Tensor) -> Tensor:
     return rows
 
 
-def contrastive_loss(audio: Tensor, text: Tensor, scales: Tensor, text_ids: Tensor) -> Tensor:
+def contrastive_loss(
+    audio: Tensor, text: Tensor, scales: Tensor, text_ids: Tensor, true_ids: Tensor | None = None
+) -> Tensor:
     """The mean loss of this rank's rows against the rows of all ranks (equation 3).
 
     Averaged over ranks, as data-parallel training averages gradients, it is the loss of the whole
@@ -98,14 +108,15 @@ def contrastive_loss(audio: Tensor, text: Tensor, scales: Tensor, text_ids: Tens
         text: Unit rows `[B, D]`; row k belongs to row k of `audio`.
         scales: tau_a and tau_t, `[2]`.
         text_ids: int64 `[B]`, equal where texts are equal; `arange` makes every row its own.
+        true_ids: int64 `[B, K]`, the ids of all texts that are true of a recording, its own among
+            them; its own alone if None.
 
     Returns:
         A scalar, float32 (float64 for float64 rows).
     """
-    all_ids = gather(text_ids)
-    from_audio, from_text = (
-        _SoftTargets.apply(queries, gather(keys), scale, text_ids, all_ids)  # type: ignore[no-untyped-call]
-        for queries, keys, scale in ((audio, text, scales[0]), (text, audio, scales[1]))
-    )
+    texts = text_ids[:, None]
+    truths = texts if true_ids is None else true_ids
+    from_audio = _SoftTargets.apply(audio, gather(text), scales[0], truths, gather(texts))  # type: ignore[no-untyped-call]
+    from_text = _SoftTargets.apply(text, gather(audio), scales[1], texts, gather(truths))  # type: ignore[no-untyped-call]
     loss: Tensor = (from_audio + from_text) / (2 * len(audio))
     return loss

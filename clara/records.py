@@ -91,6 +91,7 @@ class Batch:
         tokens: int64 `[B, L]`, padding behind each length.
         token_lengths: int64 `[B]`.
         text_ids: int64 `[B]`, equal where the texts are equal.
+        true_ids: int64 `[B, K]`, the ids of all captions of each row, the one drawn first.
         keys: Of each row, "corpus/key".
     """
 
@@ -99,6 +100,7 @@ class Batch:
     tokens: torch.Tensor
     token_lengths: torch.Tensor
     text_ids: torch.Tensor
+    true_ids: torch.Tensor
     keys: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -188,17 +188,18 @@ def _accumulate(
     for part in range(accumulate):
         batch = next(stream)
         with fabric.no_backward_sync(model, enabled=part < accumulate - 1):
-            *tensors, text_ids = fabric.to_device(
-                (
+            waves, wave_lengths, tokens, token_lengths, text_ids, true_ids = fabric.to_device(
+                [
                     batch.waves,
                     batch.wave_lengths,
                     batch.tokens,
                     batch.token_lengths,
                     batch.text_ids,
-                )
+                    batch.true_ids,
+                ]
             )
-            audio, text, scales = model(*tensors)
-            loss = contrastive_loss(audio, text, scales, text_ids)
+            audio, text, scales = model(waves, wave_lengths, tokens, token_lengths)
+            loss = contrastive_loss(audio, text, scales, text_ids, true_ids)
             value = float(loss.detach())
             if not np.isfinite(value):
                 raise DataError(

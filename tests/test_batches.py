@@ -103,7 +103,7 @@ def take(batches: Batches, count: int, start: int = 0) -> list[Batch]:
 
 
 def same(a: Batch, b: Batch) -> bool:
-    tensors = ("waves", "wave_lengths", "tokens", "token_lengths", "text_ids")
+    tensors = ("waves", "wave_lengths", "tokens", "token_lengths", "text_ids", "true_ids")
     return a.keys == b.keys and all(torch.equal(getattr(a, n), getattr(b, n)) for n in tensors)
 
 
@@ -221,14 +221,20 @@ def test_equal_texts_have_equal_ids_in_every_batch(index: Index) -> None:
     assert len(set.union(*ids.values())) == len(ids) > 20
 
 
-def test_what_is_cut_off_counts_as_equal(index: Index) -> None:
-    batches = Batches(Batches.choose(index, CONFIG), TOKENS, CONFIG, rate=RATE, text_limit=6)
-    (batch,) = take(batches, 1)
-    assert batch.tokens.shape == (8, 6)
-    for a, b in itertools.combinations(range(8), 2):
-        assert torch.equal(batch.tokens[a], batch.tokens[b]) == bool(
-            batch.text_ids[a] == batch.text_ids[b]
-        )
+def test_all_captions_of_a_row_are_known_to_be_true_of_it(index: Index) -> None:
+    config = replace(CONFIG, mix=0)
+    ids: dict[str, int] = {}
+    truths: dict[str, set[int]] = {}
+    for batch in take(make(index, config), 40):
+        assert torch.equal(batch.true_ids[:, 0], batch.text_ids)
+        for row, key in enumerate(batch.keys):
+            ids[text(batch, row)] = int(batch.text_ids[row])
+            found = set(batch.true_ids[row].tolist())
+            assert truths.setdefault(key, found) == found
+    rows = {index.key(i): i for i in range(len(index))}
+    for key, found in truths.items():
+        assert len(found) == len(set(index.texts(rows[key])))
+        assert {ids[t] for t in index.texts(rows[key]) if t in ids} <= found
 
 
 def test_another_rate(index: Index) -> None:
