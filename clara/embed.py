@@ -128,7 +128,7 @@ class Clara:
         similarity = (
             self.text([prompt(template, label) for label in labels]) @ self.audio([source])[0]
         )
-        logits = similarity * float(self.model.scales()[0])
+        logits = similarity * self.model.scales()[0].item()
         weights = np.exp(logits - logits.max())
         ranked = zip(labels, (weights / weights.sum()).tolist(), strict=True)
         return dict(sorted(ranked, key=lambda pair: -pair[1]))
