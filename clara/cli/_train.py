@@ -13,8 +13,7 @@ from clara.cli._output import note
 from clara.cli._progress import bar
 from clara.embed import Clara
 from clara.errors import UsageError
-from clara.evaluate.run import evaluate
-from clara.evaluate.tasks import TASKS
+from clara.evaluate.run import choose_tasks, evaluate
 from clara.shards import Index
 from clara.train import Progress, Recipe, Validator, train
 
@@ -67,19 +66,24 @@ def start(run: Run) -> None:
 
 
 def validators(index: Index) -> dict[str, Validator]:
-    """Zero-shot accuracy on each task whose corpus has a validation split in the index.
+    """Zero-shot figures on each task that a validation split in the index can answer.
 
     No test part is looked at while training.
     """
-    corpora = index.select(splits=["valid"]).corpora if "valid" in index.splits else []
-    tasks = [name for name, task in TASKS.items() if task.corpus in corpora]
-    tasks += [f"{name}/keyword" for name in corpora if name == "folder"]
-    return {name: _judge(index, name) for name in tasks}
+    if "valid" not in index.splits:
+        return {}
+    held = index.select(splits=["valid"])
+    tasks = [task for task in choose_tasks(held, ["all"])[0] if "zero_shot" in task.protocols]
+    return {task.name: _judge(held, task.name) for task in tasks}
 
 
-def _judge(index: Index, task: str) -> Validator:
+def _judge(held: Index, task: str) -> Validator:
     def judge(encoder: Clara) -> dict[str, float]:
-        (scores,) = evaluate(encoder, index, [f"{task}@valid"], ["zero_shot"]).scores
-        return {"accuracy": scores.values["accuracy"]}
+        try:
+            (scores,) = evaluate(encoder, held, [f"{task}@valid"], ["zero_shot"]).scores
+        except UsageError:
+            return {}  # such as a split of a single class: nothing to choose from, no figure
+        main = next(iter(scores.values))
+        return {main: scores.values[main]}
 
     return judge
