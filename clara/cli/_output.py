@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+_PIPE = 10_000
+
 
 def show_json(value: Any) -> None:
     """Prints a value as JSON on stdout; dataclasses, paths and arrays become plain values."""
@@ -33,8 +35,14 @@ def show_table(rows: Sequence[Mapping[str, object]], title: str = "") -> None:
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in rows[0]))
-    # A pipe has no width of its own: let nothing be cut there.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    # A pipe has no width of its own: let nothing be cut there, nor lines be filled with blanks.
+    console = Console(width=_PIPE)
+    with console.capture() as printed:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in printed.get().strip("\n").splitlines()))
 
 
 def note(text: str) -> None:

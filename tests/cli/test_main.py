@@ -196,3 +196,4 @@ def test_tables_cut_nothing_in_a_pipe(capsys):
     assert "12,345" in out
     assert "0.500" in out
     assert "[b]" in out
+    assert not any(line.endswith(" ") for line in out.splitlines())
