@@ -53,7 +53,7 @@ check: lint test
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[bench]'
-	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m bench
 
 docs: $(READY)
 	$(BIN)/python scripts/make_docs.py

@@ -1,0 +1,123 @@
+"""How speeds are compared: the contenders take turns in one run, and ratios are of one turn.
+
+A machine is never equally fast for long. Contenders that are measured one after another may each
+meet another machine; those that take turns meet the same one, and the ratio of two neighbours
+stands even where their speeds drift.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured.
+
+    Attributes:
+        title: Of the section ("Log-mel").
+        text: What was done, and under which conditions, in Markdown.
+        unit: What is counted ("clips/s").
+        ours: The contender that the ratios are of.
+        speeds: Of each contender, one figure per round.
+        notes: What follows from the figures, in Markdown.
+    """
+
+    title: str
+    text: str
+    unit: str
+    ours: str
+    speeds: Mapping[str, list[float]]
+    notes: list[str] = field(default_factory=list)
+
+    def ratios(self, other: str) -> list[float]:
+        """How many times as fast ours is, in each round."""
+        pairs = zip(self.speeds[self.ours], self.speeds[other], strict=True)
+        return [mine / theirs for mine, theirs in pairs]
+
+    def markdown(self) -> str:
+        """A section with a table: median, spread over the rounds, and ratio to ours."""
+        lines = [f"## {self.title}", "", self.text, ""]
+        lines += [f"| | {self.unit}, median | lowest to highest | CLARA is |", "|---|---|---|---|"]
+        for name, speeds in self.speeds.items():
+            ratios = self.ratios(name)
+            ratio = (
+                "–"
+                if name == self.ours
+                else f"{figure(statistics.median(ratios))} times as fast "
+                f"({figure(min(ratios))} to {figure(max(ratios))})"
+            )
+            spread = f"{figure(min(speeds))} to {figure(max(speeds))}"
+            shown = f"**{name}**" if name == self.ours else name
+            lines.append(f"| {shown} | {figure(statistics.median(speeds))} | {spread} | {ratio} |")
+        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
+
+
+def figure(value: float) -> str:
+    """Three digits that count.
+
+    >>> figure(1234.5), figure(12.345), figure(0.012345)
+    ('1,230', '12.3', '0.0123')
+    """
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:.3g}"
+
+
+def take_turns(
+    contenders: Mapping[str, Callable[[], int]], rounds: int
+) -> Mapping[str, list[float]]:
+    """Speeds of all contenders in each round, after one round that is not counted.
+
+    Args:
+        contenders: Each does some work and says how many units it did.
+        rounds: How many are counted. The order is turned round from one to the next, so that
+            nobody always follows the same neighbour.
+
+    Returns:
+        Of each contender, units per second in each round.
+    """
+    speeds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        names = list(contenders)
+        for name in names if turn % 2 else reversed(names):
+            begun = time.perf_counter()
+            units = contenders[name]()
+            speed = units / (time.perf_counter() - begun)
+            if turn:
+                speeds[name].append(speed)
+    return speeds
+
+
+def machine(*packages: str) -> str:
+    """One line on the machine, and the versions of packages."""
+    names = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    processor = names[0].partition(":")[2].strip() if names else platform.processor()
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    versions = ", ".join(f"{package} {metadata.version(package)}" for package in packages)
+    return (
+        f"{processor or platform.machine()}, {os.cpu_count()} cores{load}; "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def main(report: Callable[[int], Report]) -> None:
+    """What `python -m bench.NAME` does."""
+    parser = argparse.ArgumentParser(description=report.__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that are counted")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON")
+    arguments = parser.parse_args()
+    measured = report(arguments.rounds)
+    print(json.dumps(asdict(measured), indent=1) if arguments.json else measured.markdown())
