@@ -4,7 +4,7 @@
 set -eu
 
 HOME_FOLDER=quickstart
-STEPS=${STEPS:-600}
+STEPS=${STEPS:-300}
 
 run() {
     printf '\n$ %s\n' "$*"
@@ -18,7 +18,7 @@ began=$(date +%s)
 run clara demo corpus
 run clara prepare folder corpus shards
 run clara stats shards
-run clara train tiny --data shards --out run --train.steps "$STEPS"
+run clara train tiny --data shards --out run --train.steps "$STEPS" --optim.warmup 30
 run clara evaluate run --data shards --tasks folder/sound folder/keyword folder/language \
     --report report
 run clara classify corpus/sounds/rain-test-00.flac --model run \

@@ -105,8 +105,8 @@ def test_commands_and_options_of_the_pages_exist(page):
         path = ROOT / "clara" / "cli" / f"{command}.py"
         assert path.is_file(), line
         source = path.read_text()
-        for option in re.findall(r"--([a-z-]+)", " ".join(words)):
-            if option not in ("help", "train"):
+        for option in re.findall(r"--([a-z-]+)", " ".join(words).replace("--help", "")):
+            if command != "train":  # its options are the fields of the recipe
                 assert option.replace("-", "_") in source, (line, option)
 
 
