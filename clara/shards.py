@@ -8,6 +8,7 @@ opening a tar.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -17,10 +18,10 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from clara import columns
 from clara.audio import io as audio_io
+from clara.columns import SCHEMA
 from clara.errors import AudioError, ShardError, UnknownNameError, UsageError
 from clara.files import Files, replacing
 from clara.records import Labels, Sample
@@ -32,69 +33,46 @@ __all__ = [
     "Index",
     "Place",
     "ShardWriter",
-    "repeated",
     "safe_key",
     "write_index",
 ]
 
 INDEX_NAME = "index.parquet"
-_ROW_GROUP = 1 << 17
-_CODES = pa.dictionary(pa.int32(), pa.string())
-SCHEMA = pa.schema(
-    [
-        ("key", pa.string()),
-        ("corpus", _CODES),
-        ("split", _CODES),
-        ("shard", _CODES),
-        ("audio_offset", pa.int64()),
-        ("audio_size", pa.int64()),
-        ("meta_offset", pa.int64()),
-        ("meta_size", pa.int64()),
-        ("suffix", _CODES),
-        ("rate", pa.int32()),
-        ("frames", pa.int64()),
-        ("seconds", pa.float32()),
-        ("text_chars", pa.int32()),
-        ("texts", pa.list_(pa.string())),
-        ("language", _CODES),
-        ("labels", _CODES),
-        ("source", pa.string()),
-        ("speaker", pa.string()),
-    ]
-)
-"""The columns of an index. `shard` is relative to the index; `labels` is JSON; `text_chars` is the
-length of the longest text in characters."""
 
 
-def write_index(parts: Iterator[pa.Table], path: Path) -> None:
+def write_index(parts: Iterable[pa.Table], path: Path) -> None:
     """Writes the rows of all shards, in their order, as one index.
 
     Args:
         parts: Tables of `SCHEMA`; they are read one at a time, so that rows need not fit in memory.
         path: The index to write.
+
+    Raises:
+        DataError: It cannot be written.
     """
-    with replacing(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-        held: list[pa.Table] = []
-        rows = 0
-        for part in parts:
-            held.append(part)
-            rows += len(part)
-            if rows >= _ROW_GROUP:
-                writer.write_table(pa.concat_tables(held).unify_dictionaries())
-                held, rows = [], 0
-        if held:
-            writer.write_table(pa.concat_tables(held).unify_dictionaries())
+    with replacing(path) as file:
+        columns.write_index(parts, file)
 
 
 class Index:
     """A view of the samples in one or several folders of shards. It never changes.
 
-    Attributes:
-        table: The rows, as Arrow with the columns of `SCHEMA`; `shard` is the whole path or URL.
+    Columns are read when they are first asked for, once for all views of the same folders.
+
+    Args:
+        held: The columns of the folders.
+        rows: int64 `[N]`, the rows of them that this view shows; all of them if None.
+        files: The open shards.
     """
 
-    def __init__(self, table: pa.Table, files: Files | None = None) -> None:
-        self.table = table
+    def __init__(
+        self,
+        held: columns.Columns,
+        rows: npt.NDArray[np.int64] | None = None,
+        files: Files | None = None,
+    ) -> None:
+        self._held = held
+        self._rows = rows
         self._files = files or Files()
 
     @classmethod
@@ -110,33 +88,42 @@ class Index:
         """
         if not folders:
             raise UsageError("Expected at least one folder of shards but none was given.")
-        paths = [path for folder in folders for path in _find(str(folder))]
-        tables = [_read_index(path) for path in paths]
-        _check_repeats(paths, tables)
-        return cls(pa.concat_tables(tables).unify_dictionaries())
+        index = cls(columns.Columns([path for folder in folders for path in _find(str(folder))]))
+        index._check_repeats()
+        index.shard_ids  # noqa: B018 - whether every shard lies inside is to be known from the start
+        return index
 
     def __len__(self) -> int:
         """Number of samples `N`."""
-        return int(self.table.num_rows)
+        return sum(self._held.lengths) if self._rows is None else len(self._rows)
 
-    def codes(self, name: str) -> tuple[npt.NDArray[np.int32], list[str]]:
-        """A column of names as numbers: int32 `[N]`, and the name of each number."""
-        column = self.table[name]
-        chunks = [chunk.indices.to_numpy() for chunk in column.chunks]
-        names = column.chunk(0).dictionary.to_pylist() if chunks else []
-        return np.concatenate(chunks) if chunks else np.zeros(0, np.int32), names
+    def codes(self, name: str) -> columns.Codes:
+        """A column of names as numbers: int32 `[N]`, and the name of each number.
+
+        The names are those of the whole folders, in this view or not.
+        """
+        codes, names = self._held.codes(name)
+        return codes if self._rows is None else codes[self._rows], names
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column as an array `[N]`: of numbers where it holds numbers, of objects otherwise."""
-        if pa.types.is_dictionary(SCHEMA.field(name).type):
+        kind = SCHEMA.field(name).type
+        if pa.types.is_dictionary(kind):
             codes, names = self.codes(name)
             return np.array(names, dtype=object)[codes]
-        if pa.types.is_list(SCHEMA.field(name).type):
+        if pa.types.is_list(kind):
             objects = np.empty(len(self), dtype=object)
-            objects[:] = [tuple(texts) for texts in self.table[name].to_pylist()]
+            objects[:] = [tuple(texts) for texts in self.arrow(name).to_pylist()]
             return objects
-        array: npt.NDArray[Any] = self.table[name].to_numpy()
-        return array
+        if pa.types.is_string(kind):
+            return np.array(self.arrow(name).to_pylist(), dtype=object)
+        numbers = self._held.numbers(name)
+        return numbers if self._rows is None else numbers[self._rows]
+
+    def arrow(self, name: str) -> pa.ChunkedArray:
+        """A column of texts `[N]` without an object for each text."""
+        texts = self._held.texts(name)
+        return texts if self._rows is None else texts.take(pa.array(self._rows))
 
     def select(
         self,
@@ -158,17 +145,19 @@ class Index:
         keep = np.ones(len(self), dtype=bool) if mask is None else mask
         assert keep.dtype == bool
         assert keep.shape == (len(self),)
-        for name, wanted, known in (
-            ("corpus", corpora, self.corpora),
-            ("split", splits, self.splits),
-        ):
-            if wanted is not None:
-                for value in wanted:
-                    if value not in known:
-                        raise UnknownNameError(name, value, known)
-                codes, names = self.codes(name)
-                keep = keep & np.isin(codes, [i for i, n in enumerate(names) if n in wanted])
-        return Index(self.table.filter(pa.array(keep)), self._files)
+        if corpora is not None:
+            keep = keep & self._among("corpus", corpora, self.corpora)
+        if splits is not None:
+            keep = keep & self._among("split", splits, self.splits)
+        rows = np.flatnonzero(keep) if self._rows is None else self._rows[keep]
+        return Index(self._held, rows, self._files)
+
+    def _among(self, name: str, wanted: Sequence[str], known: list[str]) -> npt.NDArray[np.bool_]:
+        for value in wanted:
+            if value not in known:
+                raise UnknownNameError(name, value, known)
+        codes, names = self.codes(name)
+        return np.array([each in set(wanted) for each in names], dtype=bool)[codes]
 
     @functools.cached_property
     def corpora(self) -> list[str]:
@@ -182,28 +171,35 @@ class Index:
 
     def _present(self, name: str) -> list[str]:
         codes, names = self.codes(name)
-        return sorted(names[code] for code in np.unique(codes))
+        return sorted(names[code] for code in np.flatnonzero(np.bincount(codes)))
 
-    @functools.cached_property
+    @property
     def shard_ids(self) -> npt.NDArray[np.int32]:
         """int32 `[N]`, equal where samples lie in the same shard."""
         return self.codes("shard")[0]
 
-    @functools.cached_property
-    def _places(self) -> dict[str, npt.NDArray[np.int64]]:
-        return {name: self.table[name].to_numpy() for name in Place._fields}
-
     def key(self, i: int) -> str:
         """The name of sample `i` among all corpora: "corpus/key"."""
-        return f"{self.table['corpus'][i].as_py()}/{self.table['key'][i].as_py()}"
+        return f"{self._name('corpus', i)}/{self._text('key', i)}"
 
     def labels(self, i: int) -> Labels:
         """The labels of sample `i`, as in `Entry`."""
-        return dict(_parse_labels(self.table["labels"][i].as_py()))
+        return dict(_parse_labels(self._name("labels", i)))
 
     def texts(self, i: int) -> tuple[str, ...]:
         """The captions of sample `i`; at least one."""
-        return tuple(self.table["texts"][i].as_py())
+        return tuple(self._text("texts", i))
+
+    def _row(self, i: int) -> int:
+        return range(len(self))[i] if self._rows is None else int(self._rows[i])
+
+    def _name(self, name: str, i: int) -> str:
+        codes, names = self._held.codes(name)
+        code: int = codes[self._row(i)]
+        return names[code]
+
+    def _text(self, name: str, i: int) -> Any:
+        return self._held.texts(name)[self._row(i)].as_py()
 
     def read(self, i: int) -> bytes:
         """The encoded audio of sample `i`. Many threads may read at once.
@@ -211,7 +207,7 @@ class Index:
         Raises:
             ShardError: The shard is missing or shorter than its index says.
         """
-        return self._read(i, "audio_offset", "audio_size")
+        return self._read(i, "audio")
 
     def meta(self, i: int) -> dict[str, Any]:
         """What the JSON member of sample `i` says.
@@ -220,7 +216,7 @@ class Index:
             ShardError: The shard is missing or is not the one that was indexed.
         """
         try:
-            meta = json.loads(self._read(i, "meta_offset", "meta_size"))
+            meta = json.loads(self._read(i, "meta"))
         except ValueError as error:
             raise self._stale(i) from error
         if not isinstance(meta, dict):
@@ -250,9 +246,10 @@ class Index:
             key=self.key(i), wave=wave, rate=rate, texts=self.texts(i), labels=self.labels(i)
         )
 
-    def _read(self, i: int, offset: str, size: str) -> bytes:
-        path = self.table["shard"][i].as_py()
-        first, count = int(self._places[offset][i]), int(self._places[size][i])
+    def _read(self, i: int, member: str) -> bytes:
+        path, row = self._name("shard", i), self._row(i)
+        first = int(self._held.numbers(f"{member}_offset")[row])
+        count = int(self._held.numbers(f"{member}_size")[row])
         try:
             content = self._files.read(path, first, count)
         except FileNotFoundError as error:
@@ -270,9 +267,27 @@ class Index:
 
     def _stale(self, i: int) -> ShardError:
         return ShardError(
-            f"The shard {self.table['shard'][i].as_py()} is shorter than its index says, or was "
+            f"The shard {self._name('shard', i)} is shorter than its index says, or was "
             "replaced since; make it again, or make the index anew with `clara index`."
         )
+
+    def _check_repeats(self) -> None:
+        """Refuses a sample that two indexes hold; within one, its maker has seen to it."""
+        if len(self._held.paths) < 2:
+            return
+        ends = np.cumsum([0, *self._held.lengths])
+        codes, names = self.codes("corpus")
+        parts = itertools.pairwise(ends)
+        homes = np.array([np.bincount(codes[a:b], minlength=len(names)) > 0 for a, b in parts])
+        for code in np.flatnonzero(homes.sum(axis=0) > 1):
+            twice = columns.repeated(self.select(corpora=[names[code]]).arrow("key"))
+            if twice:
+                paths = [self._held.paths[n] for n in np.flatnonzero(homes[:, code])]
+                both = " and ".join(dict.fromkeys(path.rpartition("/")[0] for path in paths))
+                raise UsageError(
+                    f"Expected each sample once but {names[code]}/{twice} lies more than once "
+                    f"in {both}; give each corpus once."
+                )
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -315,61 +330,3 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[str]:
     for child in sorted(folder.iterdir()):
         if child.is_dir() and not child.name.startswith("."):
             yield from _walk(child, seen)
-
-
-def _read_index(path: str) -> pa.Table:
-    """The table of one index, its shards as whole paths."""
-    root = path.rpartition("/")[0]
-    try:
-        with fsspec.open(path, "rb") if "://" in path else pa.memory_map(path) as file:
-            table = pq.ParquetFile(file).read(columns=SCHEMA.names)
-        table = table.select(SCHEMA.names).cast(SCHEMA)
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise ShardError(
-            f"Expected {path} to be an index of shards but found: {str(error).splitlines()[0]}; "
-            "make it anew with `clara index`."
-        ) from error
-    if any(column.null_count for column in table.columns):
-        raise ShardError(f"The index {path} has gaps; make it anew with `clara index`.")
-    shards = table["shard"].unify_dictionaries()
-    chunks = []
-    for chunk in shards.chunks:
-        names = chunk.dictionary.to_pylist()
-        for name in names:
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ShardError(
-                    f"The index {path} names a shard outside its own folder: {name!r}."
-                )
-        whole = pa.array([f"{root}/{name}" for name in names], pa.string())
-        chunks.append(pa.DictionaryArray.from_arrays(chunk.indices, whole))
-    position = SCHEMA.get_field_index("shard")
-    return table.set_column(position, "shard", pa.chunked_array(chunks, _CODES))
-
-
-def repeated(tables: Iterable[pa.Table]) -> str | None:
-    """A sample ("corpus/key") that the tables hold more than once, or None."""
-    columns = [table.select(["corpus", "key"]) for table in tables]
-    if not columns:
-        return None
-    pairs = pa.concat_tables(columns).unify_dictionaries()
-    counts = pairs.group_by(["corpus", "key"]).aggregate([([], "count_all")])
-    twice = counts.filter(pc.greater(counts["count_all"], 1)).slice(0, 1).to_pylist()
-    return f"{twice[0]['corpus']}/{twice[0]['key']}" if twice else None
-
-
-def _check_repeats(paths: Sequence[str], tables: Sequence[pa.Table]) -> None:
-    """Refuses a sample of two indexes; within one, its maker has seen to it."""
-    homes: dict[str, list[int]] = {}
-    for number, table in enumerate(tables):
-        for name in table["corpus"].unique().to_pylist():
-            homes.setdefault(name, []).append(number)
-    for corpus, numbers in homes.items():
-        if len(numbers) > 1:
-            ours = [tables[n].filter(pc.equal(tables[n]["corpus"], corpus)) for n in numbers]
-            twice = repeated(ours)
-            if twice:
-                both = " and ".join(dict.fromkeys(paths[n].rpartition("/")[0] for n in numbers))
-                raise UsageError(
-                    f"Expected each sample once but {twice} lies more than once in {both}; "
-                    "give each corpus once."
-                )

@@ -52,6 +52,5 @@ def _row(corpus: str, split: str, part: Mapping[str, Any]) -> dict[str, object]:
         "women": women,
         "unknown": part["clips"] - men - women,
         "labels": ", ".join(f"{kind} {len(v)}" for kind, v in part["labels"].items()),
-        "captions": part["captions"],
         "characters": part["characters"]["mean"],
     }

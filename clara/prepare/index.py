@@ -11,13 +11,17 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 import clara
 from clara.audio import io
+from clara.columns import repeated
 from clara.errors import AudioError, ShardError, UsageError
 from clara.files import locked
 from clara.prepare import jobs, parts
@@ -26,7 +30,7 @@ from clara.prepare.members import members
 from clara.prepare.parts import WORK, Part
 from clara.prepare.run import LOCK, Report, report
 from clara.prepare.stats import summarise
-from clara.shards import INDEX_NAME, Index, repeated, write_index
+from clara.shards import INDEX_NAME, Index, write_index
 from clara.skips import Skips
 
 LARGEST_AUDIO = 1 << 29
@@ -90,7 +94,7 @@ def index_tars(
         skips = Skips(allowed_bad)
         done = _walk_all(plan, skips, workers)
         skips.check()
-        twice = repeated(part.table() for part in done)
+        twice = repeated(_names(done))
         if twice:
             raise ShardError(
                 f"Expected each sample once but {twice} lies more than once in the tars below "
@@ -127,6 +131,17 @@ def _walk_all(plan: list[_Job], skips: Skips, workers: int | None) -> list[Part]
         part.count(skips)
         found[part.path] = part
     return [found[job.part] for job in plan]
+
+
+def _names(done: Sequence[Part]) -> pa.ChunkedArray:
+    """The "corpus/key" of every sample."""
+    tables = (part.table() for part in done)
+    names = (
+        pc.binary_join_element_wise(table["corpus"].cast(pa.string()), table["key"], "/")
+        for table in tables
+    )
+    chunks = [chunk for column in names for chunk in column.chunks]
+    return pa.chunked_array(chunks, pa.string())
 
 
 def _walk(job: _Job, tick: jobs.Tick) -> Part:

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clara.columns import SCHEMA
 from clara.files import replacing, unwritable
-from clara.shards import SCHEMA
 from clara.skips import Skips
 
 WORK = ".work"
