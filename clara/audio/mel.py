@@ -124,9 +124,6 @@ class LogMel(nn.Module):
         self._first, self._last = int(used[0]), int(used[-1]) + 1
         self._hann = torch.hann_window(config.window, dtype=torch.float64).float()
         self._bank = torch.from_numpy(bank[:, self._first : self._last].astype(np.float32))
-        # Twice each column: squared real and imaginary parts lie beside each other in memory, and
-        # the product with the bank adds them up on the way.
-        self._paired = self._bank.repeat_interleave(2, dim=1)
         self._groups = _groups(bank[:, self._first : self._last])
         self.register_buffer("hann", self._hann, persistent=False)
         self.register_buffer("bank", self._bank, persistent=False)
@@ -180,10 +177,10 @@ class LogMel(nn.Module):
     def _decibels(self, power: Tensor) -> Tensor:
         """Power to decibels, above the floor, and normalised."""
         config = self.config
-        # 10 log10(x) = 10 / ln(10) ln(x), minus the shift, over the scale.
-        factor = 10 / math.log(10) / config.scale
-        above = power.clamp(min=10 ** (config.floor / 10))
-        return above.log_().mul_(factor).sub_(config.shift / config.scale)
+        # 10 log10(x) = 10 log10(2) log2(x), minus the shift, over the scale.
+        factor = 10 * math.log10(2) / config.scale
+        above = power.clamp_(min=10 ** (config.floor / 10))
+        return above.log2_().mul_(factor).sub_(config.shift / config.scale)
 
     def _batched(self, waves: Tensor, lengths: Tensor) -> Tensor:
         """All rows in a few large operations: for GPUs, for gradients and for export."""
@@ -205,7 +202,7 @@ class LogMel(nn.Module):
         mel = waves.new_zeros(len(sizes), config.bands, config.frames(waves.shape[1]))
 
         def work(rows: Sequence[int]) -> None:
-            room = _Room(config, max(sizes[row] for row in rows), self._paired.shape[1])
+            room = _Room(config, max(sizes[row] for row in rows), self._bank.shape[1])
             for row in rows:
                 # The shapes of all steps follow from the length alone, so that the order of the
                 # sums, and with it the last bit of the result, does so too.
@@ -226,17 +223,21 @@ class LogMel(nn.Module):
         framed = signal.unfold(0, config.fft, config.hop)
         margin = (config.fft - config.window) // 2
         inner = slice(margin, margin + config.window)
-        squares = room.squares[: len(framed)]
+        spectrum = room.spectrum[: len(framed)]
         for start in range(0, len(framed), _CHUNK):
             chunk = framed[start : start + _CHUNK, inner]
-            windowed = room.windowed[: len(chunk)]
+            windowed, squares = room.windowed[: len(chunk)], room.squares[: len(chunk)]
             torch.mul(chunk, self.hann, out=windowed[:, inner])
-            spectra = torch.view_as_real(torch.fft.rfft(windowed))
-            parts = spectra[:, self._first : self._last].flatten(1)
-            torch.mul(parts, parts, out=squares[start : start + len(chunk)])
+            transformed = torch.view_as_real(torch.fft.rfft(windowed))
+            # Real and imaginary parts lie side by side. To square all of them and then to add
+            # neighbours is twice as fast as to pick the ones and the others from the start.
+            parts = transformed[:, self._first : self._last].flatten(1)
+            torch.mul(parts, parts, out=squares)
+            out = spectrum[start : start + len(chunk)]
+            torch.add(squares[:, ::2], squares[:, 1::2], out=out)
         power = wave.new_zeros(config.bands, len(framed))
         for bands, bins in self._groups:
-            torch.mm(self._paired[bands, bins], squares[:, bins].T, out=power[bands])
+            torch.mm(self._bank[bands, bins], spectrum[:, bins].T, out=power[bands])
         return power
 
 
@@ -253,15 +254,16 @@ class _Room:
     Args:
         config: Of the features.
         longest: Samples of the longest clip.
-        width: Real and imaginary parts that are kept of a spectrum.
+        bins: How many are kept of a spectrum.
     """
 
-    def __init__(self, config: MelConfig, longest: int, width: int) -> None:
+    def __init__(self, config: MelConfig, longest: int, bins: int) -> None:
         frames = config.frames(longest)
         self.signal = torch.empty(longest + config.fft, device="cpu")
         # Zero outside of the window, where that is shorter than the transform.
         self.windowed = torch.zeros(min(_CHUNK, frames), config.fft, device="cpu")
-        self.squares = torch.empty(frames, width, device="cpu")
+        self.squares = torch.empty(len(self.windowed), 2 * bins, device="cpu")
+        self.spectrum = torch.empty(frames, bins, device="cpu")
 
 
 def filterbank(config: MelConfig) -> npt.NDArray[np.float64]:
@@ -305,11 +307,11 @@ def _hertz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _groups(bank: npt.NDArray[np.float64]) -> list[tuple[slice, slice]]:
-    """Groups of neighbouring bands with the (paired) bins that they read."""
+    """Groups of neighbouring bands with the bins that they read."""
     cuts = np.linspace(0, len(bank), min(_GROUPS, len(bank)) + 1).round().astype(int).tolist()
     groups = []
     for start, stop in pairwise(cuts):
         used = np.flatnonzero(bank[start:stop].any(axis=0))
         if len(used):
-            groups.append((slice(start, stop), slice(2 * int(used[0]), 2 * int(used[-1]) + 2)))
+            groups.append((slice(start, stop), slice(int(used[0]), int(used[-1]) + 1)))
     return groups
