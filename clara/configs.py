@@ -1,8 +1,9 @@
-"""Frozen dataclass trees to JSON values and back, strictly."""
+"""Frozen dataclass trees: what their fields may hold, and to JSON values and back, strictly."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +12,27 @@ from typing import Any, TypeVar
 from clara.errors import UnknownNameError, UsageError
 
 T = TypeVar("T")
+
+
+def expect(condition: bool, what: str, found: object) -> None:
+    """Refuses a setting that makes no sense.
+
+    Raises:
+        UsageError: The condition does not hold.
+    """
+    if not condition:
+        raise UsageError(f"Expected {what} but found {found}.")
+
+
+def expect_within(config: Any, low: float, high: float, *names: str) -> None:
+    """Refuses fields of `config` outside of `low` to `high`, both allowed; NaN is outside.
+
+    Raises:
+        UsageError: A field is outside; the message names it.
+    """
+    for name in names:
+        value = getattr(config, name)
+        expect(low <= value <= high, f"{name} to be from {low} to {high}", value)
 
 
 def to_json(config: Any) -> Any:
@@ -66,7 +88,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         if isinstance(value, dict):
             return {name: _convert(arguments[1], item, where) for name, item in value.items()}
     elif kind is float and type(value) in (int, float):
-        return float(value)
+        if math.isfinite(value):
+            return float(value)
     elif type(value) is kind:
         return value
     name = getattr(kind, "__name__", None) if origin is None else None

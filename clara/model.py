@@ -15,88 +15,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from clara.audio.mel import LogMel, MelConfig
+from clara.audio.mel import LogMel
+from clara.sizes import AudioConfig, ModelConfig, TextConfig
 
-
-@dataclass(frozen=True)
-class AudioConfig:
-    """The audio tower; the defaults are those of the paper's 100M model.
-
-    Attributes:
-        mel: The log-mel front end (section V-A).
-        stem: "conv1d" is the paper's, two convolutions over time; "conv2d" first looks for patterns
-            that recur along frequency too, which learns more from little data.
-        channels: Widths of the stages of the "conv2d" stem; each halves time and frequency.
-        width: Width of the byte array.
-        latents: How many latents there are.
-        latent_width: Width of a latent.
-        layers: Self-attention blocks over the latents.
-        heads: Heads of the self-attention.
-        cross_heads: Heads of the cross-attention.
-        head_width: Width of each head.
-        expand: Hidden width of the feed-forward parts, as a multiple of the latents' width.
-        keep: Share of the byte array that each clip shows to the latents in training.
-        dropout: Of the residual branches.
-    """
-
-    mel: MelConfig = field(default_factory=MelConfig)
-    stem: Literal["conv1d", "conv2d"] = "conv1d"
-    channels: tuple[int, ...] = (32, 64, 128)
-    width: int = 512
-    latents: int = 512
-    latent_width: int = 512
-    layers: int = 10
-    heads: int = 16
-    cross_heads: int = 2
-    head_width: int = 64
-    expand: int = 4
-    keep: float = 0.5
-    dropout: float = 0.0
-
-
-@dataclass(frozen=True)
-class TextConfig:
-    """The text tower; the defaults are those of the paper's 100M model.
-
-    Attributes:
-        vocab: Rows of the token table.
-        width: Width of a token.
-        layers: Self-attention blocks.
-        heads: Heads of the self-attention.
-        hidden: Hidden width of the feed-forward part.
-        dropout: Of the residual branches.
-        limit: Longest text in tokens; what is longer is cut.
-    """
-
-    vocab: int = 50_373
-    width: int = 512
-    layers: int = 10
-    heads: int = 8
-    hidden: int = 1024
-    dropout: float = 0.1
-    limit: int = 256
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Both towers and the space that they share.
-
-    Attributes:
-        audio: The audio tower.
-        text: The text tower.
-        dim: Width `D` of the shared space.
-    """
-
-    audio: AudioConfig = field(default_factory=AudioConfig)
-    text: TextConfig = field(default_factory=TextConfig)
-    dim: int = 512
+__all__ = [
+    "AudioConfig",
+    "AudioTower",
+    "ClaraModel",
+    "ModelConfig",
+    "TextConfig",
+    "TextTower",
+    "length_mask",
+    "pool",
+    "sinusoids",
+]
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:
@@ -106,10 +43,10 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
 
 def sinusoids(size: int, width: int, device: torch.device) -> Tensor:
     """Sinusoidal positions, `[size, width]` (section IV), for any size."""
-    half = width // 2
+    half = (width + 1) // 2
     rates = torch.exp(torch.arange(half, device=device) * (-math.log(10_000.0) / max(half - 1, 1)))
     angles = torch.arange(size, device=device)[:, None] * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
 
 
 def pool(x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -192,11 +129,7 @@ class Block(nn.Module):
     ) -> Tensor:
         """`[B, Q, D]` to `[B, Q, D]`; `mask` is bool `[B, S]` over what is attended to."""
         normed = self.norm(x)
-        if self.context_norm is None:
-            context = normed
-        else:
-            assert context is not None
-            context = self.context_norm(context)
+        context = normed if self.context_norm is None else self.context_norm(context)
         x = x + self.dropout(self.attention(normed, context, mask))
         return x + self.dropout(self.feed_forward(self.feed_norm(x)))
 
@@ -275,6 +208,8 @@ class AudioTower(nn.Module):
 
     def encode(self, mel: Tensor, frames: Tensor) -> Tensor:
         """Log-mel `[B, M, F]` with frame counts `[B]` to pooled features `[B, D]`."""
+        if self.training:
+            mel = self._silence(mel, frames)
         rows, sizes = self.stem(mel, frames)
         mask = length_mask(sizes, rows.shape[1])
         rows = rows + sinusoids(rows.shape[1], rows.shape[2], rows.device).to(rows.dtype)
@@ -286,12 +221,31 @@ class AudioTower(nn.Module):
             x = block(x)
         return pool(self.norm(x))
 
+    def _silence(self, mel: Tensor, frames: Tensor) -> Tensor:
+        # Runs of bands and of frames become 0, the mean of the features.
+        bands = frames.new_full(frames.shape, mel.shape[1])
+        for _ in range(2):
+            hidden = _runs(bands, mel.shape[1], self.config.mask_bands)
+            mel = mel.masked_fill(hidden[:, :, None], 0.0)
+            longest = (frames // 3).clamp(max=self.config.mask_frames)
+            mel = mel.masked_fill(_runs(frames, mel.shape[2], longest)[:, None], 0.0)
+        return mel
+
     def _hide(self, mask: Tensor) -> Tensor:
         # Structured dropout: of each clip at least one position stays, else softmax has no support.
         draw = torch.rand(mask.shape, device=mask.device).masked_fill(~mask, 2.0)
         kept = draw < self.config.keep
         kept[torch.arange(len(mask), device=mask.device), draw.argmin(1)] = True
         return kept & mask
+
+
+def _runs(lengths: Tensor, size: int, longest: Tensor | int) -> Tensor:
+    """A run of random place, up to `longest` long, inside each length `[B]`: bool `[B, size]`."""
+    share, place = torch.rand(2, len(lengths), device=lengths.device)
+    run = (share * (longest + 1)).long()
+    start = (place * (lengths - run + 1)).long()
+    position = torch.arange(size, device=lengths.device)
+    return (position >= start[:, None]) & (position < (start + run)[:, None])
 
 
 class TextTower(nn.Module):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from clara.configs import expect, expect_within
+
 
 @dataclass(frozen=True)
 class OptimConfig:
@@ -28,6 +30,12 @@ class OptimConfig:
     decay: float = 0.01
     beta2: float = 0.999
     clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        expect_within(self, 0, 1e3, "rate", "floor", "decay")
+        expect_within(self, 0, 1e9, "warmup")
+        expect(0 <= self.beta2 < 1, "beta2 to be from 0 to below 1", self.beta2)
+        expect(self.clip > 0, "clip to be above 0", self.clip)
 
 
 def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from clara.configs import expect
 from clara.errors import UsageError
 from clara.shards import Index
 
@@ -59,17 +60,12 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch", "window", "pool", "threads"):
-            _expect(getattr(self, name) >= 1, f"{name} to be at least 1", getattr(self, name))
-        _expect(self.seed >= 0, "seed to be at least 0", self.seed)
-        _expect(0 < self.max_seconds < math.inf, "max_seconds to be above 0", self.max_seconds)
-        _expect(0 <= self.mix <= 1, "mix to be a share from 0 to 1", self.mix)
+            expect(getattr(self, name) >= 1, f"{name} to be at least 1", getattr(self, name))
+        expect(self.seed >= 0, "seed to be at least 0", self.seed)
+        expect(0 < self.max_seconds < math.inf, "max_seconds to be above 0", self.max_seconds)
+        expect(0 <= self.mix <= 1, "mix to be a share from 0 to 1", self.mix)
         for corpus, weight in self.weights.items():
-            _expect(0 <= weight < math.inf, f"the weight of {corpus} to be at least 0", weight)
-
-
-def _expect(condition: bool, what: str, found: float) -> None:
-    if not condition:
-        raise UsageError(f"Expected {what} but found {found:g}.")
+            expect(0 <= weight < math.inf, f"the weight of {corpus} to be at least 0", weight)
 
 
 def parts(index: Index) -> list[str]:

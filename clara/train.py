@@ -8,12 +8,9 @@ same weights bit for bit as one that was not.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,10 +21,11 @@ from lightning_fabric import Fabric
 
 from clara import checkpoint
 from clara.batches import Batches, DataConfig
-from clara.configs import to_json
+from clara.configs import expect, expect_within, to_json
 from clara.embed import Clara
-from clara.errors import DataError, UsageError
-from clara.files import replacing
+from clara.errors import CheckpointError, DataError, UsageError
+from clara.files import locked, replacing, unwritable
+from clara.logs import Logs, Pace
 from clara.loss import contrastive_loss
 from clara.model import ClaraModel, ModelConfig
 from clara.optim import OptimConfig, make_optimizer, rate_at
@@ -61,6 +59,11 @@ class TrainConfig:
     validate_every: int = 500
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        counts = ("steps", "accumulate", "log_every", "save_every", "validate_every")
+        expect_within(self, 1, 10**9, *counts)
+        expect_within(self, 0, 2**63 - 1, "seed")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -88,14 +91,16 @@ class Progress:
     Attributes:
         step: Steps done.
         steps: Steps in all.
-        loss: Of the newest step that was logged.
-        clips_per_second: Over the steps since the last log.
+        loss: Of the newest step.
+        clips_per_second: Over the last steps.
+        skipped: Bad records met since the start, each replaced by another of its batch.
     """
 
     step: int
     steps: int
     loss: float
     clips_per_second: float
+    skipped: int
 
 
 def train(
@@ -113,81 +118,101 @@ def train(
         run: Folder for recipe, logs and checkpoints.
         devices: Processes on this machine; more than one train data-parallel.
         validators: Name to judge; called with the model as it stands.
-        watch: Told after each step.
+        watch: Told after each step, in the first process alone.
 
     Returns:
         The folder of the last checkpoint.
 
     Raises:
-        UsageError: The folder holds a run of another recipe, or the data are too few.
-        DataError: The loss is not finite, or too many records are bad.
+        UsageError: The folder holds a run of another recipe or is in use, or the data are too few.
+        CheckpointError: The run that stands in the folder is broken.
+        DataError: The loss is not finite, too many records are bad, or a write fails.
     """
-    run = Path(run)
-    config = recipe.train
-    index = Index.open(*recipe.data.folders)
-    index = Batches.choose(index, recipe.data)
+    run, config = Path(run), recipe.train
+    index = Batches.choose(Index.open(*recipe.data.folders), recipe.data)
+    _check_same(run, recipe)
     fabric = _launch(config, devices)
-    recipe, tokens = _set_up(fabric, run, recipe, index)
+    with contextlib.ExitStack() as ends:
+        if fabric.is_global_zero:
+            ends.enter_context(_claim(run, recipe))
+        tokens = _vocabulary(fabric, run, recipe, index)
+        torch.manual_seed(config.seed)
+        model = ClaraModel(recipe.model)
+        wrapped, optimizer = fabric.setup(model, make_optimizer(model, recipe.optim))
+        about = _go_on(run, model, optimizer, _about(recipe, index))
+        encoder = Clara(model, tokens, about)
+        batches = Batches(
+            index,
+            tokens,
+            recipe.data,
+            rate=recipe.model.audio.mel.rate,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+            text_limit=recipe.model.text.limit,
+        )
+        stream = ends.enter_context(
+            contextlib.closing(batches.stream(about.step * config.accumulate))
+        )
+        logs = Logs(run, about.step) if fabric.is_global_zero else None
+        if logs:
+            ends.enter_context(contextlib.closing(logs))
+        pace = Pace(recipe.data.batch * config.accumulate)
 
-    torch.manual_seed(config.seed)
-    model = ClaraModel(recipe.model)
-    optimizer = make_optimizer(model, recipe.optim)
-    about = checkpoint.load_state(run, model, optimizer) or _about(recipe, index)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    encoder = Clara(model, tokens, about)
-    batches = Batches(
-        index,
-        tokens,
-        recipe.data,
-        rate=recipe.model.audio.mel.rate,
-        rank=fabric.global_rank,
-        world=fabric.world_size,
-        text_limit=recipe.model.text.limit,
-    )
-    logs = _Logs(run, about.step) if fabric.is_global_zero else None
-    pace = _Pace(recipe.data.batch * config.accumulate)
-
-    with contextlib.closing(batches.stream(about.step * config.accumulate)) as stream:
         wrapped.train()
         for step in range(about.step, config.steps):
             torch.manual_seed(_seed(config.seed, step, fabric.global_rank))
             rate = rate_at(step, config.steps, recipe.optim)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss = _accumulate(fabric, wrapped, stream, config.accumulate, step)
-            norm = fabric.clip_gradients(wrapped, optimizer, max_norm=recipe.optim.clip)
+            done, last = step + 1, step + 1 == config.steps
+            loss, norm = _gradients(fabric, wrapped, optimizer, stream, recipe, done)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            pace.after_step()
+            if not logs:
+                continue
 
-            done, last = step + 1, step + 1 == config.steps
-            row = {"loss": loss, "rate": rate, "norm": float(norm)}  # type: ignore[arg-type]
-            row |= dict(zip(("scale_audio", "scale_text"), model.scales().tolist(), strict=True))
-            row["epoch"] = done * config.accumulate / batches.steps_per_epoch
-            row["clips_per_second"] = pace.after_step()
-            if logs and validators and (last or done % config.validate_every == 0):
-                row |= _validate(encoder, validators)
+            judged = {}
+            if validators and (last or done % config.validate_every == 0):
+                judged = _validate(encoder, validators)
                 pace.rest()
-            if logs and (last or done % config.log_every == 0 or len(row) > 7):
-                logs.write(done, row)
-            if logs and (last or done % config.save_every == 0):
+            if judged or last or done % config.log_every == 0:
+                row = {"loss": loss, "rate": rate, "norm": norm}
+                row |= dict(
+                    zip(("scale_audio", "scale_text"), model.scales().tolist(), strict=True)
+                )
+                row["epoch"] = done * config.accumulate / batches.steps_per_epoch
+                logs.write(done, row | {"clips_per_second": pace.speed} | judged)
+            if last or done % config.save_every == 0:
                 about = replace(about, step=done)
                 checkpoint.save_state(run, model, tokens, about, optimizer)
-            fabric.barrier()
             if watch:
-                watch(Progress(done, config.steps, loss, row["clips_per_second"]))
+                watch(Progress(done, config.steps, loss, pace.speed, batches.skips.skipped))
+        fabric.barrier()
     newest = checkpoint.latest(run)
     assert newest is not None
     return newest
 
 
-def _accumulate(
-    fabric: Fabric, model: Any, stream: Iterator[Batch], accumulate: int, step: int
-) -> float:
-    # Forward and backward of the step's batches; gradients are the mean over them.
-    total = 0.0
-    for part in range(accumulate):
+def _gradients(
+    fabric: Fabric,
+    model: Any,
+    optimizer: Any,
+    stream: Iterator[Batch],
+    recipe: Recipe,
+    step: int,
+) -> tuple[float, float]:
+    """Leaves the clipped gradients of a step, the mean over its batches.
+
+    Returns:
+        The loss, over all ranks and batches, and the norm that the gradients had.
+    """
+    parts = recipe.train.accumulate
+    total, keys = 0.0, list[str]()
+    for part in range(parts):
         batch = next(stream)
-        with fabric.no_backward_sync(model, enabled=part < accumulate - 1):
+        keys.extend(batch.keys)
+        with fabric.no_backward_sync(model, enabled=part < parts - 1):
             waves, wave_lengths, tokens, token_lengths, text_ids, true_ids = fabric.to_device(
                 [
                     batch.waves,
@@ -200,24 +225,35 @@ def _accumulate(
             )
             audio, text, scales = model(waves, wave_lengths, tokens, token_lengths)
             loss = contrastive_loss(audio, text, scales, text_ids, true_ids)
-            value = float(loss.detach())
-            if not np.isfinite(value):
-                raise DataError(
-                    f"Expected a finite loss but found {value} at step {step}, in the batch of "
-                    f"{', '.join(batch.keys[:4])}, ... Lower --optim.rate, or look at these clips; "
-                    f"the last checkpoint is from before."
-                )
-            fabric.backward(loss / accumulate)
-        total += value / accumulate
-    return total
+            if not loss.isfinite():
+                finite = (audio.isfinite() & text.isfinite()).all(1).tolist()
+                culprits = [key for key, fine in zip(batch.keys, finite, strict=True) if not fine]
+                raise _not_finite("loss", float(loss), step, culprits or batch.keys)
+            fabric.backward(loss / parts)
+        total += float(loss.detach()) / parts
+    clip = recipe.optim.clip
+    norm = fabric.clip_gradients(model, optimizer, max_norm=clip, error_if_nonfinite=False)
+    assert norm is not None
+    if not norm.isfinite():
+        raise _not_finite("gradient", float(norm), step, keys)
+    return float(fabric.all_reduce(torch.tensor(total))), float(norm)  # type: ignore[arg-type]
+
+
+def _not_finite(what: str, found: float, step: int, keys: Sequence[str]) -> DataError:
+    more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
+    return DataError(
+        f"Expected a finite {what} but found {found} at step {step}, in the batch with "
+        f"{', '.join(keys[:4])}{more}. Look at these clips, or train anew with a lower "
+        f"--optim.rate; the checkpoints are from before."
+    )
 
 
 def _launch(config: TrainConfig, devices: int) -> Fabric:
-    # On a CPU, DDP over gloo; with GPUs Fabric picks nccl. torchrun and SLURM set the rest.
+    # On a CPU, DDP over gloo; with GPUs Fabric picks nccl.
+    expect(devices >= 1, "at least one device", devices)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    cpu = not torch.cuda.is_available()
     fabric = Fabric(
-        accelerator="cpu" if cpu else "gpu",
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=devices,
         strategy="ddp" if devices > 1 else "auto",
         precision=config.precision,
@@ -226,31 +262,64 @@ def _launch(config: TrainConfig, devices: int) -> Fabric:
     return fabric
 
 
-def _set_up(fabric: Fabric, run: Path, recipe: Recipe, index: Index) -> tuple[Recipe, Tokens]:
-    # The first process writes recipe and vocabulary; the others wait and read the same.
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        _claim(run, recipe)
-        if not (run / "tokenizer.json").exists():
-            texts = (text for i in range(len(index)) for text in index.texts(i))
-            Tokens.train(texts, recipe.model.text.vocab).save(run / "tokenizer.json")
+def _vocabulary(fabric: Fabric, run: Path, recipe: Recipe, index: Index) -> Tokens:
+    # The first process makes it; the others wait and read the same.
+    path = run / "tokenizer.json"
+    if fabric.is_global_zero and not path.exists():
+        texts = (text for i in range(len(index)) for text in index.texts(i))
+        Tokens.train(texts, recipe.model.text.vocab).save(path)
     fabric.barrier()
-    return recipe, Tokens.load(run / "tokenizer.json")
+    return Tokens.load(path)
 
 
-def _claim(run: Path, recipe: Recipe) -> None:
-    path, mine = run / "recipe.json", to_json(recipe)
-    if path.exists():
-        theirs = json.loads(path.read_text(encoding="utf-8"))
-        differing = sorted(_differences(mine, theirs))
-        if differing:
-            raise UsageError(
-                f"Expected {run} to be empty or a run of this recipe, but its recipe.json differs "
-                f"in {', '.join(differing[:5])}; give another --out, or the same settings."
-            )
+def _go_on(
+    run: Path, model: ClaraModel, optimizer: Any, about: checkpoint.About
+) -> checkpoint.About:
+    """Takes up the newest checkpoint, if there is one; `about` describes a run that begins."""
+    found = checkpoint.load_state(run, model, optimizer)
+    if found and found.seen != about.seen:
+        raise UsageError(
+            f"Expected the data that {run} was begun with, but their parts have other numbers of "
+            f"recordings now; bring the old shards back, or give another --out."
+        )
+    return found or about
+
+
+def _check_same(run: Path, recipe: Recipe) -> None:
+    path = run / "recipe.json"
+    if (run / "config.json").exists():
+        raise UsageError(
+            f"Expected {run} to be new or a run, but it is a model; give another --out."
+        )
+    if not path.exists():
         return
-    with replacing(path) as file:
-        file.write((json.dumps(mine, indent=1, ensure_ascii=False) + "\n").encode())
+    try:
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"Expected {path} to be the recipe of a run, but it cannot be read: {error!s:.200}. "
+            f"Give another --out."
+        ) from error
+    differing = sorted(_differences(to_json(recipe), theirs))
+    if differing:
+        raise UsageError(
+            f"Expected {run} to be empty or a run of this recipe, but its recipe.json differs "
+            f"in {', '.join(differing[:5])}; give another --out, or the same settings."
+        )
+
+
+@contextlib.contextmanager
+def _claim(run: Path, recipe: Recipe) -> Iterator[None]:
+    """Holds the folder for this run alone and writes the recipe into it."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(run, error) from error
+    with locked(run / ".lock", str(run)):
+        with replacing(run / "recipe.json") as file:
+            text = json.dumps(to_json(recipe), indent=1, ensure_ascii=False)
+            file.write(f"{text}\n".encode())
+        yield
 
 
 def _differences(mine: Any, theirs: Any, where: str = "") -> Iterator[str]:
@@ -258,7 +327,7 @@ def _differences(mine: Any, theirs: Any, where: str = "") -> Iterator[str]:
         for name in mine.keys() | theirs.keys():
             yield from _differences(mine.get(name), theirs.get(name), f"{where}.{name}".lstrip("."))
     elif mine != theirs:
-        yield where
+        yield where or "everything"
 
 
 def _about(recipe: Recipe, index: Index) -> checkpoint.About:
@@ -281,68 +350,3 @@ def _validate(encoder: Clara, validators: Mapping[str, Validator]) -> dict[str, 
 
 def _seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
-
-
-class _Pace:
-    """Clips per second over the last steps, validations left out."""
-
-    def __init__(self, clips: int) -> None:
-        self.clips = clips
-        self.then = time.perf_counter()
-        self.speed = 0.0
-
-    def after_step(self) -> float:
-        now = time.perf_counter()
-        speed = self.clips / (now - self.then)
-        self.speed = speed if not self.speed else 0.9 * self.speed + 0.1 * speed
-        self.then = now
-        return self.speed
-
-    def rest(self) -> None:
-        self.then = time.perf_counter()
-
-
-class _Logs:
-    """`metrics.csv`, and TensorBoard's files where it is installed.
-
-    Rows of steps behind the one that a run goes on from are dropped: they are about to come again.
-    """
-
-    def __init__(self, run: Path, step: int) -> None:
-        self.path = run / "metrics.csv"
-        self.rows: list[dict[str, str]] = []
-        self.columns: list[str] = []
-        if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-            self._rewrite()
-        self.board = _board(run / "tb", step)
-
-    def write(self, step: int, row: Mapping[str, float]) -> None:
-        self.rows.append({"step": str(step)} | {name: f"{v:.6g}" for name, v in row.items()})
-        if set(self.rows[-1]) <= set(self.columns):
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self.columns, restval="").writerow(self.rows[-1])
-        else:
-            self._rewrite()
-        if self.board:
-            for name, value in row.items():
-                self.board.add_scalar(name, value, step)
-            self.board.flush()
-
-    def _rewrite(self) -> None:
-        self.columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self.columns, restval="")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        with replacing(self.path) as file:
-            file.write(text.getvalue().encode())
-
-
-def _board(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(folder, purge_step=step)
