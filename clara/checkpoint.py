@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from clara.audio.mel import LogMel
 from clara.configs import from_json, to_json
 from clara.errors import CheckpointError, UsageError
+from clara.files import unwritable
 from clara.model import ClaraModel, ModelConfig
 from clara.text.tokens import Tokens
 
@@ -53,7 +56,7 @@ def save(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
     """Writes a model folder that `load` reads; what stands there already is replaced.
 
     Raises:
-        OSError: The disk is full or the folder cannot be written; nothing is left behind.
+        DataError: The disk is full or the folder cannot be written to; what stood there still does.
     """
     _publish(folder, lambda new: _write_model(new, model, tokens, about))
 
@@ -61,11 +64,15 @@ def save(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
 def save_state(
     run: Path, model: ClaraModel, tokens: Tokens, about: About, optimizer: torch.optim.Optimizer
 ) -> Path:
-    """Writes the next checkpoint of a run, with what training needs to go on; drops old ones."""
+    """Writes the next checkpoint of a run, with what training needs to go on; drops old ones.
+
+    Raises:
+        DataError: The disk is full or the folder cannot be written to; what stood there still does.
+    """
 
     def write(new: Path) -> None:
         _write_model(new, model, tokens, about)
-        save_file(_optimizer_tensors(model, optimizer), new / "state.safetensors")
+        _write_tensors(new / "state.safetensors", _optimizer_tensors(model, optimizer))
 
     folder = run / "checkpoints" / f"step-{about.step:08d}"
     _publish(folder, write)
@@ -89,8 +96,13 @@ def load(folder: Path) -> tuple[ClaraModel, Tokens, About]:
             f"Expected {folder} to have a tokenizer of at most {config.text.vocab} tokens, "
             f"but found {tokens.size}; the files are not of one model."
         )
-    model = ClaraModel(config)
-    _load_weights(model, folder / "model.safetensors")
+    weights = _read_tensors(folder / "model.safetensors")
+    # Nothing is made room for until the weights are known to be those that the config asks for.
+    with torch.device("meta"):
+        model = ClaraModel(config)
+    _check_weights(model, weights, folder / "model.safetensors")
+    model.load_state_dict(weights, assign=True)
+    model.audio.mel = LogMel(config.audio.mel)
     return model.eval(), tokens, about
 
 
@@ -100,16 +112,25 @@ def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -
     if not steps:
         return None
     _, about = _read_config(steps[-1])
-    _load_weights(model, steps[-1] / "model.safetensors")
-    tensors = _read_tensors(steps[-1] / "state.safetensors")
+    path = steps[-1] / "model.safetensors"
+    weights = _read_tensors(path)
+    _check_weights(model, weights, path)
+    path = steps[-1] / "state.safetensors"
+    state = _read_tensors(path)
     for name, parameter in model.named_parameters():
-        parts = ("step", "exp_avg", "exp_avg_sq")
-        if not all(f"{part}/{name}" in tensors for part in parts):
-            raise CheckpointError(
-                f"Expected the state of {name} in {steps[-1] / 'state.safetensors'}, but found "
-                f"none; the model was changed since. Train into a new folder."
-            )
-        optimizer.state[parameter] = {part: tensors[f"{part}/{name}"] for part in parts}
+        shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+        parts = {part: state.get(f"{part}/{name}") for part in shapes}
+        for part, tensor in parts.items():
+            if tensor is None or tensor.shape != shapes[part] or not tensor.isfinite().all():
+                raise CheckpointError(
+                    f"Expected {path} to hold the state of {name}, but it does not; the model was "
+                    f"changed since, or the file. Train into a new folder."
+                )
+            # Beside the weights; but a step is counted on the CPU.
+            device = tensor.device if part == "step" else parameter.device
+            parts[part] = tensor.to(device, copy=True)
+        optimizer.state[parameter] = parts
+    model.load_state_dict(weights)
     return about
 
 
@@ -119,22 +140,31 @@ def latest(run: Path) -> Path | None:
     return steps[-1] if steps else None
 
 
-def _publish(folder: Path, write: Any) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
+def _publish(folder: Path, write: Callable[[Path], None]) -> None:
+    new, old = (folder.with_name(f".{folder.name}.{end}") for end in ("new", "old"))
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(folder, new, old)
+        new.mkdir()
         write(new)
         for file in new.iterdir():
             _flush(file)
+        # Two renames, since a folder that is not empty cannot be replaced by one.
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         new.rename(folder)
         _flush(folder.parent)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        _tidy(folder, new, old)
+
+
+def _tidy(folder: Path, new: Path, old: Path) -> None:
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:
@@ -146,19 +176,26 @@ def _flush(path: Path) -> None:
 
 
 def _write_model(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    try:
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    except SafetensorError as error:
-        raise OSError(f"Cannot write {folder / 'model.safetensors'}: {error}") from error
+    _write_tensors(folder / "model.safetensors", model.state_dict())
     tokens.save(folder / "tokenizer.json")
     config = {"format": FORMAT, "model": to_json(model.config), "about": to_json(about)}
-    (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf-8")
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(whole, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        # It keeps the number of the system's error in its text alone.
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else 0, str(error)) from error
 
 
 def _optimizer_tensors(model: ClaraModel, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
-        f"{part}/{name}": tensor.contiguous()
+        f"{part}/{name}": tensor
         for name, parameter in model.named_parameters()
         for part, tensor in optimizer.state[parameter].items()
     }
@@ -211,18 +248,19 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _load_weights(model: nn.Module, path: Path) -> None:
-    found = _read_tensors(path)
+def _check_weights(model: ClaraModel, weights: dict[str, Tensor], path: Path) -> None:
+    """Refuses weights that are not those of the model; takes float32 in place of other floats."""
     expected = model.state_dict()
-    for name, tensor in expected.items():
-        if name not in found or found[name].shape != tensor.shape:
-            was = tuple(found[name].shape) if name in found else "nothing"
+    for name in sorted(expected.keys() | weights.keys()):
+        shapes = [tuple(of[name].shape) if name in of else None for of in (expected, weights)]
+        if shapes[0] != shapes[1]:
             raise CheckpointError(
-                f"Expected {path} to hold {name} of shape {tuple(tensor.shape)}, but found {was}; "
+                f"Expected {path} to hold {name} of shape {shapes[0]}, but found {shapes[1]}; "
                 f"weights and config.json are not of one model."
             )
-        if not found[name].isfinite().all():
+        # A copy: what was read is a view of the file, which somebody may change.
+        weights[name] = weights[name].to(torch.float32, copy=True)
+        if not weights[name].isfinite().all():
             raise CheckpointError(
                 f"Expected finite weights in {path}, but {name} holds NaN or infinity."
             )
-    model.load_state_dict(found, strict=False)
