@@ -5,8 +5,10 @@ Evaluation and search ask any object for `audio` and `text`; `Clara` is ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import IOBase
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -25,6 +27,9 @@ from clara.text.phrases import prompt
 from clara.text.tokens import Tokens
 
 Rows = npt.NDArray[np.float32]
+
+# Clips that together are longer do not go through the network at once, so that memory has an end.
+_SECONDS = 300
 
 
 @runtime_checkable
@@ -121,8 +126,11 @@ class Clara:
         Raises:
             UsageError: There are no labels, or the template has no place for one.
         """
+        _reject_single(labels, "labels")
         if not labels or not all(label.strip() for label in labels):
             raise UsageError("Expected at least one label and none empty; say what it may be.")
+        if len(set(labels)) < len(labels):
+            raise UsageError(f"Expected each label once, but found {', '.join(labels)}.")
         if "{label}" not in template:
             raise UsageError(f"Expected '{{label}}' in the template, but found {template!r}.")
         similarity = (
@@ -148,9 +156,7 @@ class Clara:
             waves = list(readers.map(lambda source: io.load(source, rate=self.rate)[0], sources))
         rows = np.empty((len(waves), width), np.float32)
         # Clips of like length go together: the least padding, and rows do not depend on company.
-        order = sorted(range(len(waves)), key=lambda i: len(waves[i]))
-        for start in range(0, len(order), self.batch):
-            part = order[start : start + self.batch]
+        for part in _chunks([len(wave) for wave in waves], self.batch, _SECONDS * self.rate):
             rows[part] = self._run(encode, *pad([waves[i] for i in part]))
         return rows
 
@@ -231,6 +237,22 @@ def pad(waves: Sequence[Wave]) -> tuple[Tensor, Tensor]:
     return padded, lengths
 
 
+def _chunks(lengths: Sequence[int], most: int, room: int) -> Iterator[list[int]]:
+    """Rows in order of length, at most so many together and with at most so many samples."""
+    part: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if part and (len(part) == most or (len(part) + 1) * lengths[row] > room):
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part
+
+
 def _reject_single(values: object, what: str) -> None:
-    if isinstance(values, (str, bytes, Path)):
-        raise UsageError(f"Expected a list of {what}, but found one alone; write [{values!r:.60}].")
+    pair = isinstance(values, tuple) and len(values) == 2 and isinstance(values[1], int)
+    wave = isinstance(values, np.ndarray) and values.dtype.kind in "fiu"
+    if pair or wave or isinstance(values, (str, bytes, os.PathLike, IOBase)):
+        raise UsageError(
+            f"Expected a list of {what}, but found one alone; put it into brackets: [...]."
+        )
