@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from clara.train import Recipe
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +22,74 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; set CLARA_DATA to a folder of corpora")
     return folder
+
+
+PITCHES = {"low": 200, "middle": 500, "high": 1200, "shrill": 2800}
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of 48 training, 16 validation and 16 test clips: tones that are called by their pitch.
+
+    They are of 0.2 to 0.6 s at 8 kHz, of corpus "folder", with the label "sound".
+    """
+    from clara.audio import io
+    from clara.prepare.run import prepare
+
+    folder = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(0)
+    lines = ["path,text,label.sound,split"]
+    for number in range(80):
+        name, pitch = list(PITCHES.items())[number % 4]
+        time = np.arange(int(8000 * rng.uniform(0.2, 0.6))) / 8000
+        wave = rng.uniform(0.1, 0.5) * np.sin(2 * np.pi * pitch * rng.uniform(0.9, 1.1) * time)
+        (folder / f"{number}.flac").write_bytes(io.encode_flac(wave.astype(np.float32), 8000))
+        split = "train" if number < 48 else "valid" if number < 64 else "test"
+        lines.append(f"{number}.flac,a {name} tone,{name},{split}")
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    prepare("folder", folder, folder / "shards", rate=8000, shard_size=16, workers=1)
+    return folder / "shards"
+
+
+@pytest.fixture(scope="session")
+def toy(tones: Path) -> Recipe:
+    """A recipe for `tones` that makes about two hundred steps in a second on one thread."""
+    from clara.audio.mel import MelConfig
+    from clara.batches import DataConfig
+    from clara.model import AudioConfig, ModelConfig, TextConfig
+    from clara.optim import OptimConfig
+    from clara.train import Recipe, TrainConfig
+
+    audio = AudioConfig(
+        mel=MelConfig(rate=8000, fft=256, window=256, hop=128, bands=16, high=4000.0),
+        stem="conv2d",
+        channels=(4, 8),
+        width=16,
+        latents=4,
+        latent_width=16,
+        layers=1,
+        heads=2,
+        cross_heads=1,
+        head_width=8,
+        keep=0.8,
+        dropout=0.1,
+    )
+    text = TextConfig(vocab=300, width=16, layers=1, heads=2, hidden=32, limit=32)
+    return Recipe(
+        name="toy",
+        model=ModelConfig(audio, text, dim=16),
+        data=DataConfig(folders=(str(tones),), batch=12),
+        optim=OptimConfig(rate=3e-3, warmup=20),
+        train=TrainConfig(steps=200, precision="32-true", log_every=10, save_every=20),
+    )
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small products are slower on two threads, much so where others are at work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
