@@ -33,7 +33,7 @@ $(READY): pyproject.toml constraints.txt
 	  "$(PYTHON) cannot make environments here; Debian and Ubuntu: apt install python3-venv" >&2; \
 	  exit 2; }
 	@echo "Installing into $(VENV) (a few minutes)"
-	@$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[dev]'
 	@$(BIN)/python scripts/check_torch.py
 	@touch $@
 
@@ -52,7 +52,7 @@ lint: $(READY)
 check: lint test
 
 bench: $(READY)
-	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python -m bench
 
 docs: $(READY)
