@@ -6,7 +6,6 @@ import errno
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -62,11 +61,9 @@ def test_help_is_quick_and_light():
     code = (
         "import sys; from clara.cli.__main__ import main; main(['--help']);"
         "heavy = {'torch', 'pyarrow', 'numpy', 'tyro', 'rich', 'sklearn'} & set(sys.modules);"
-        "assert not heavy, heavy"
+        "assert not heavy, heavy; import time; assert time.process_time() < 1"
     )
-    start = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("name", rooms.names("cli"))
@@ -76,10 +73,10 @@ def test_each_command_has_a_function_of_its_name_and_help(name, capsys):
     assert "usage" in capsys.readouterr().out.lower()
 
 
-@pytest.mark.parametrize("name", rooms.names("cli"))
-def test_no_command_imports_anything_heavy_at_its_top(name):
+def test_no_command_imports_anything_heavy_at_its_top():
+    imports = ", ".join(f"clara.cli.{name}" for name in rooms.names("cli"))
     code = (
-        f"import sys; import clara.cli.{name};"
+        f"import sys, {imports};"
         "heavy = {'torch', 'pyarrow', 'sklearn', 'soundfile'} & set(sys.modules);"
         "assert not heavy, heavy"
     )
