@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from clara.shards import Index
 
@@ -39,7 +38,9 @@ def summarise(index: Index) -> dict[str, Any]:
     corpora = {}
     for corpus in index.corpora:
         rows = np.flatnonzero(codes == names.index(corpus))
-        parts = {splits[code]: rows[split_codes[rows] == code] for code in set(split_codes[rows])}
+        parts = {
+            splits[code]: rows[split_codes[rows] == code] for code in np.unique(split_codes[rows])
+        }
         corpora[corpus] = {
             **summary(rows),
             "splits": {split: summary(parts[split]) for split in sorted(parts)},
@@ -95,11 +96,9 @@ def _ordered(counts: Counter[str]) -> dict[str, int]:
 
 def _numbers(index: Index, name: str) -> npt.NDArray[np.int32]:
     """Texts as numbers, equal where the texts are equal, and -1 where there is none."""
-    encoded = index.arrow(name).dictionary_encode().unify_dictionaries()
-    numbers = [np.zeros(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded.chunks)]
-    codes = np.concatenate(numbers).astype(np.int32)
-    if encoded.num_chunks:
-        codes[codes == encoded.chunk(0).dictionary.index("").as_py()] = -1
+    encoded = index.arrow(name).combine_chunks().dictionary_encode()
+    codes: npt.NDArray[np.int32] = encoded.indices.to_numpy(zero_copy_only=False).copy()
+    codes[codes == encoded.dictionary.index("").as_py()] = -1
     return codes
 
 
