@@ -34,7 +34,7 @@ class _SoftTargets(torch.autograd.Function):
         for rows in _blocks(len(queries)):
             logits = scale * (queries[rows] @ keys.T)
             normalisers[rows] = torch.logsumexp(logits, dim=1)
-            targets = _targets(query_ids[rows], key_ids)
+            targets = _targets(query_ids[rows], key_ids, logits.dtype)
             total += (normalisers[rows] - (targets * logits).sum(1)).sum()
         ctx.save_for_backward(queries, keys, scale, query_ids, key_ids, normalisers)
         return total
@@ -48,7 +48,7 @@ class _SoftTargets(torch.autograd.Function):
         for rows in _blocks(len(queries)):
             similarity = queries[rows] @ keys.T
             error = (scale * similarity - normalisers[rows, None]).exp_()
-            error -= _targets(query_ids[rows], key_ids)
+            error -= _targets(query_ids[rows], key_ids, error.dtype)
             to_scale += (error * similarity).sum()
             error *= scale
             to_queries[rows] = error @ keys
@@ -60,13 +60,13 @@ def _blocks(size: int) -> list[slice]:
     return [slice(start, start + BLOCK) for start in range(0, size, BLOCK)]
 
 
-def _targets(query_ids: Tensor, key_ids: Tensor) -> Tensor:
+def _targets(query_ids: Tensor, key_ids: Tensor, dtype: torch.dtype) -> Tensor:
     # Ids are sets, [B, J] and [N, K]: a query matches a key if they share one. One of J, K is 1.
     match = query_ids.new_zeros((len(query_ids), len(key_ids)), dtype=torch.bool)
     for query_id in query_ids.T:
         for key_id in key_ids.T:
             match |= query_id[:, None] == key_id
-    targets = match.float()
+    targets = match.to(dtype)
     return targets / targets.sum(1, keepdim=True)
 
 
@@ -82,7 +82,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        gradient = gradients[0].contiguous()
+        gradient = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(gradient)
         start = dist.get_rank() * ctx.size
         return gradient[start : start + ctx.size]

@@ -31,6 +31,7 @@ __all__ = [
     "TextConfig",
     "TextTower",
     "length_mask",
+    "mean_and_deviation",
     "pool",
     "sinusoids",
 ]
@@ -41,12 +42,22 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
+def mean_and_deviation(mel: Tensor, frames: Tensor) -> Tensor:
+    """Of each band over the frames that are there: `[B, M, F]` and counts `[B]` to `[B, 2M]`."""
+    there = length_mask(frames, mel.shape[2])[:, None]
+    count = frames[:, None].clamp(min=1)
+    mean = (mel * there).sum(2) / count
+    variance = ((mel - mean[:, :, None]).square() * there).sum(2) / count
+    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
 def sinusoids(size: int, width: int, device: torch.device) -> Tensor:
     """Sinusoidal positions, `[size, width]` (section IV), for any size."""
     half = (width + 1) // 2
     rates = torch.exp(torch.arange(half, device=device) * (-math.log(10_000.0) / max(half - 1, 1)))
     angles = torch.arange(size, device=device)[:, None] * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
+    # At a tenth, the scale of fresh rows: at full scale, positions drown what the rows say.
+    return 0.1 * torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
 
 
 def pool(x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -152,14 +163,16 @@ class Stem1d(nn.Module):
 
 
 class Stem2d(nn.Module):
-    """Convolutions over time and frequency of kernel 3, stride 2, GELU; then a row a moment."""
+    """Convolutions over time and frequency, kernel 3, stride 2, GELU, LayerNorm; a row a moment."""
 
     def __init__(self, config: AudioConfig) -> None:
         super().__init__()
         widths = (1, *config.channels)
-        self.stages = nn.ModuleList(
+        self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
         )
+        # Over the channels of each place alone, so that no place depends on another's padding.
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in config.channels)
         bands = config.mel.bands
         for _ in config.channels:
             bands = (bands + 1) // 2
@@ -167,12 +180,13 @@ class Stem2d(nn.Module):
 
     def forward(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """`[B, M, F]` and lengths `[B]` to the byte array `[B, S, D]` and its lengths."""
-        x = mel[:, None]
-        for stage in self.stages:
-            x = nnf.gelu(stage(x))
+        # Channels last in memory: the fast layout of convolutions on a CPU, and LayerNorm's.
+        x = mel[:, None].contiguous(memory_format=torch.channels_last)
+        for convolve, norm in zip(self.convolutions, self.norms, strict=True):
+            x = norm(nnf.gelu(convolve(x)).permute(0, 2, 3, 1))
             frames = (frames + 1) // 2
-            x = x * length_mask(frames, x.shape[-1])[:, None, None]
-        return self.out(x.flatten(1, 2).transpose(1, 2)), frames
+            x = (x * length_mask(frames, x.shape[2])[:, None, :, None]).permute(0, 3, 1, 2)
+        return self.out(x.permute(0, 3, 2, 1).flatten(2)), frames
 
 
 class AudioTower(nn.Module):
@@ -184,7 +198,8 @@ class AudioTower(nn.Module):
         width, heads = config.latent_width, config.head_width
         self.mel = LogMel(config.mel)
         self.stem = Stem1d(config) if config.stem == "conv1d" else Stem2d(config)
-        self.latents = nn.Parameter(torch.randn(config.latents, width) * 0.02)
+        self.statistics = nn.Linear(2 * config.mel.bands, width) if config.statistics else None
+        self.latents = nn.Parameter(torch.randn(config.latents, width) * 0.1)
         self.read = Block(
             Attention(width, config.width, config.cross_heads, heads),
             FeedForward(width, config.expand * width, gated=True),
@@ -216,6 +231,8 @@ class AudioTower(nn.Module):
         if self.training and self.config.keep < 1:
             mask = self._hide(mask)
         x = self.latents.expand(len(rows), -1, -1)
+        if self.statistics:
+            x = x + self.statistics(mean_and_deviation(mel, frames))[:, None]
         x = self.read(x, rows, mask)
         for block in self.blocks:
             x = block(x)
@@ -326,9 +343,10 @@ class ClaraModel(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
+    # Linear maps keep the scale of what they are given; tokens start at the scale of positions.
     if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
+        nn.init.normal_(module.weight, std=0.1)

@@ -23,6 +23,8 @@ class AudioConfig:
         stem: "conv1d" is the paper's, two convolutions over time; "conv2d" first looks for patterns
             that recur along frequency too, which learns more from little data.
         channels: Widths of the stages of the "conv2d" stem; each halves time and frequency.
+        statistics: Whether the latents start from the mean and deviation of each band over the
+            clip, so that what these alone tell need not be learned by attention.
         width: Width of the byte array.
         latents: How many latents there are.
         latent_width: Width of a latent.
@@ -41,6 +43,7 @@ class AudioConfig:
     mel: MelConfig = field(default_factory=MelConfig)
     stem: Literal["conv1d", "conv2d"] = "conv1d"
     channels: tuple[int, ...] = (32, 64, 128)
+    statistics: bool = False
     width: int = 512
     latents: int = 512
     latent_width: int = 512
