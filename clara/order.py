@@ -40,8 +40,6 @@ class DataConfig:
         max_seconds: A longer clip is cut to this at a random place on each visit.
         window: Shards shuffled together.
         pool: Batches whose clips are sorted by length together; 1 sorts nothing.
-        apart: Fill a batch from one corpus where its clips in the pool suffice: all its texts then
-            are hard to tell apart, where those of another corpus would be ruled out by its sound.
         threads: Threads that decode.
         seed: Of the order, the places of cuts and the captions drawn.
         mix: Share of the clips that get another one in the background (equation 1).
@@ -56,7 +54,6 @@ class DataConfig:
     max_seconds: float = 10.0
     window: int = 8
     pool: int = 32
-    apart: bool = False
     threads: int = 2
     seed: int = 0
     mix: float = 0.0
@@ -120,8 +117,8 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
 
     Shards are shuffled, then the rows of `window` shards together, so that reading stays local. Of
     a corpus that is visited several times, each pass takes its own part of the epoch. Then the rows
-    of `pool` batches are sorted by length, after a little jitter, or by corpus and length if they
-    are to stay `apart`, and cut into batches, which are shuffled in their pool.
+    of `pool` batches are sorted by length, after a little jitter, and cut into batches, which are
+    shuffled in their pool.
 
     Args:
         index: The samples, as `Batches.choose` gives them.
@@ -140,9 +137,6 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
     rows = rows[: steps * config.batch]
     lengths = np.minimum(index.column("seconds"), np.float32(config.max_seconds))
     lengths *= 1 + _JITTER * rng.random(len(lengths), dtype=np.float32)
-    if config.apart:
-        codes, _ = index.codes("corpus")
-        lengths += codes.astype(np.float32) * 2 * np.float32(config.max_seconds)
     full = steps // config.pool * config.pool * config.batch
     pools = (rows[:full].reshape(-1, config.pool * config.batch), rows[full:].reshape(1, -1))
     return np.concatenate([_bucketed(pool, lengths, config.batch, rng) for pool in pools])
