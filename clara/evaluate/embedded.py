@@ -41,6 +41,8 @@ class EmbeddedIndex:
         encoder: What embeds.
         index: The recordings.
         folds: The folds to test where a task is tested on folds; all of them if empty.
+        beside: Encoders that it is compared with. A split that one of them was trained on is in no
+            headline, so that all rest on the same recordings.
         progress: Told how many recordings of a split are embedded, and of how many.
     """
 
@@ -50,11 +52,13 @@ class EmbeddedIndex:
         index: Index,
         *,
         folds: Sequence[str] = (),
+        beside: Sequence[Encoder] = (),
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.encoder = encoder
         self.index = index
         self.folds = tuple(folds)
+        self.beside = tuple(beside)
         self.progress = progress
         self._parts: dict[tuple[str, str, bool], Part] = {}
 
@@ -97,13 +101,21 @@ class EmbeddedIndex:
         return wanted
 
     def headline(self, task: Task) -> tuple[str, ...]:
-        """The tested splits for the headline: those that the encoder was not trained on.
+        """The tested splits for the headline: those that no encoder here was trained on.
 
-        Where it was trained on all of them, all are returned; `seen` then says "trained".
+        Where there are none, those that this encoder was not trained on; where it was trained on
+        all, all are returned, and `seen` then says "trained".
         """
         tested = self.tested(task)
-        clean = tuple(split for split in tested if self.seen(task.corpus, [split]) != TRAINED)
-        return clean or tested
+
+        def clean(encoders: Sequence[Encoder]) -> tuple[str, ...]:
+            return tuple(
+                split
+                for split in tested
+                if all(each.seen(task.corpus, split) != TRAINED for each in encoders)
+            )
+
+        return clean((self.encoder, *self.beside)) or clean([self.encoder]) or tested
 
     def seen(self, corpus: str, splits: Sequence[str]) -> str:
         """What the encoder has seen of these splits, by the worst of them."""

@@ -32,9 +32,11 @@ def page(results: Results, curves: Curves) -> str:
         results: What was measured.
         curves: Of each model, the columns of its training run against the steps.
     """
-    honest = [scores for scores in results.scores if scores.seen != TRAINED]
-    known = [scores for scores in results.scores if scores.seen == TRAINED]
     models = list(dict.fromkeys(scores.encoder for scores in results.scores))
+    tasks = list(dict.fromkeys(scores.task for scores in results.scores))
+    ordered = sorted(results.scores, key=lambda scores: tasks.index(scores.task))
+    honest = [scores for scores in ordered if scores.seen != TRAINED]
+    known = [scores for scores in ordered if scores.seen == TRAINED]
     body = [
         _head(results, models),
         _cards(honest),
@@ -43,8 +45,8 @@ def page(results: Results, curves: Curves) -> str:
         if known
         else "",
         _training(curves),
-        _confusions(results.scores),
-        _methods(results.scores),
+        _confusions(ordered),
+        _methods(ordered),
         _missing(results),
     ]
     style = files(evaluate).joinpath("report.css").read_text(encoding="utf-8")
@@ -94,8 +96,10 @@ def _cards(scores: Sequence[Scores]) -> str:
     for task in dict.fromkeys(each.task for each in scores):
         mine = [each for each in scores if each.task == task]
         rows = [bar for each in mine for bar in _bars(each, tones, several)]
-        seen = "".join(_badge(state) for state in dict.fromkeys(each.seen for each in mine))
-        note = f"{mine[0].support:,} recordings"
+        states = dict.fromkeys((each.seen, each.encoder if several else "") for each in mine)
+        seen = " ".join(_badge(state, who) for state, who in states)
+        counts = sorted({each.support for each in mine})
+        note = f"{' to '.join(f'{count:,}' for count in (counts[0], *counts[1:][-1:]))} recordings"
         cards.append(
             f'<figure class="card"><h3>{escape(task)} {seen}</h3>{svg.bars(rows)}'
             f"<figcaption>{note}</figcaption></figure>"
@@ -122,9 +126,8 @@ def _bars(scores: Scores, tones: Mapping[tuple[str, str], int], several: bool) -
 
 
 def _table(scores: Sequence[Scores]) -> str:
-    heads = ("task", "protocol", "model", "figure", "", "95 %", "beside it", "chance", "majority")
     numeric = ("", "95 %", "chance", "majority", "recordings")
-    columns = (*heads, "recordings", "seen")
+    columns = ("task", "protocol", "model", *numeric, "seen", "beside it")
     lines = []
     for each in scores:
         low, high = interval(each)
@@ -138,18 +141,24 @@ def _table(scores: Sequence[Scores]) -> str:
             escape(each.task),
             escape(each.protocol.replace("_", " ")),
             escape(each.encoder),
-            escape(MAIN_FIGURES.get(primary(each), primary(each))),
-            f"<b>{percent(each.values[primary(each)])}</b>",
+            f"<b>{percent(each.values[primary(each)])}</b>{_named(primary(each))}",
             f"{100 * low:.1f}–{100 * high:.1f}" if low < high else "",
-            f'<span class="small muted">{escape(beside)}</span>',
             percent(each.chance) if each.chance else "",
             "" if majority is None else percent(float(majority)),
             f"{each.support:,}",
             _badge(each.seen),
+            f'<div class="beside">{escape(beside)}</div>',
         )
         lines.append(_row("td", cells, [name in numeric for name in columns]))
     head = _row("th", columns, [name in numeric for name in columns])
     return f'<div class="card scroll"><table>{head}{"".join(lines)}</table></div>'
+
+
+def _named(figure: str) -> str:
+    """What a main figure is, where it is not the accuracy that the others are."""
+    if figure == "accuracy":
+        return ""
+    return f'<div class="small muted">{escape(MAIN_FIGURES.get(figure, figure))}</div>'
 
 
 def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
@@ -276,8 +285,9 @@ def _title(scores: Scores) -> str:
     return f"{scores.task} · {scores.protocol.replace('_', ' ')} · {scores.encoder}: {value}"
 
 
-def _badge(state: str) -> str:
-    return f'<span class="badge {escape(state)}">{escape(state)}</span>'
+def _badge(state: str, who: str = "") -> str:
+    words = f"{who}: {state}" if who else state
+    return f'<span class="badge {escape(state)}">{escape(words)}</span>'
 
 
 def _section(title: str, content: str, note: str = "") -> str:

@@ -39,6 +39,7 @@ def evaluate(
     protocols: Sequence[str] = (),
     *,
     folds: Sequence[str] = (),
+    beside: Sequence[Encoder] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Measures an encoder. Each recording is embedded once, whatever the number of tasks.
@@ -49,6 +50,8 @@ def evaluate(
         tasks: Names of tasks, groups of tasks, or "all" that the recordings can answer.
         protocols: How; those of each task if none are named.
         folds: The folds to test, for tasks that are tested on folds; all if none are named.
+        beside: Encoders that it is compared with: a fold that one of them was trained on counts for
+            none.
         progress: Told how many recordings of a split are embedded, and of how many.
 
     Raises:
@@ -57,7 +60,7 @@ def evaluate(
     """
     measures = {name: rooms.load("evaluate.protocols", name) for name in protocols}
     chosen, absent = choose_tasks(index, tasks)
-    data = EmbeddedIndex(encoder, index, folds=folds, progress=progress)
+    data = EmbeddedIndex(encoder, index, folds=folds, beside=beside, progress=progress)
     scores: list[Scores] = []
     missing = [Missing(name, "", encoder.name, why) for name, why in absent.items()]
     for task in chosen:
@@ -84,7 +87,7 @@ def compare(
     folds: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
-    """As `evaluate`, for several encoders on the same recordings.
+    """As `evaluate`, for several encoders on the same recordings and folds.
 
     Args:
         encoders: What to call each encoder in the results, and the encoder.
@@ -102,7 +105,15 @@ def compare(
     refused: list[UsageError] = []
     for name, encoder in encoders.items():
         try:
-            found = evaluate(encoder, index, tasks, protocols, folds=folds, progress=progress)
+            found = evaluate(
+                encoder,
+                index,
+                tasks,
+                protocols,
+                folds=folds,
+                beside=list(encoders.values()),
+                progress=progress,
+            )
         except UsageError as error:
             refused.append(error)
             missing.append(Missing("", "", name, str(error)))

@@ -16,7 +16,7 @@ import numpy as np
 
 from clara.errors import UsageError
 from clara.evaluate import metrics
-from clara.evaluate.embedded import TRAINED, EmbeddedIndex
+from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.metrics import Bools, Floats, Ints
 from clara.evaluate.tasks import FOLDS, Task
 from clara.records import Labels, Scores
@@ -134,8 +134,8 @@ def classification(
 
 
 def headline(task: Task, data: EmbeddedIndex, judged: Sequence[Judged]) -> list[Judged]:
-    """The judged splits that the encoder was not trained on, or all where there are none."""
-    clean = [part for part in judged if data.seen(task.corpus, [part.split]) != TRAINED]
+    """The judged splits of the headline, or all where none of these could be judged."""
+    clean = [part for part in judged if part.split in data.headline(task)]
     return clean or list(judged)
 
 

@@ -75,7 +75,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "nemo/gender",
     ),
 }
-"""Tasks that are asked for together; "all" is every task that the shards can answer."""
+"""Tasks that are asked for together; "all" is every record and retrieval that the shards can
+answer, and every kind of label of corpora without a record."""
 
 
 def choose(
@@ -107,11 +108,18 @@ def choose(
         for corpus, kinds in sorted(holdings.items())
         for target in (*sorted(kinds), RETRIEVAL)
     }
+    # Of a corpus with records, "all" is these; what else it says (intensity, age) is there by name.
+    recorded = {task.corpus for task in TASKS.values()}
+    everything = [
+        name
+        for name, task in here.items()
+        if task.corpus not in recorded or task.target == RETRIEVAL or name in TASKS
+    ]
     chosen: dict[tuple[str, str], Task] = {}
     missing: dict[str, str] = {}
     for asked in names:
         name, _, split = asked.partition("@")
-        for each in here if name == "all" else GROUPS.get(name, (name,)):
+        for each in everything if name == "all" else GROUPS.get(name, (name,)):
             if each in here:
                 task = replace(here[each], split=split) if split else here[each]
                 chosen[each, split] = task

@@ -143,13 +143,13 @@ def test_retrieval_takes_every_caption_that_people_wrote(tones: SimpleNamespace)
 
 @pytest.mark.parametrize("protocol", [linear_probe, logistic])
 def test_a_probe_learns_what_can_be_heard(tones: SimpleNamespace, protocol: object) -> None:
-    clips = tones.everything(["train", "valid", "test"], each=30)
+    clips = tones.everything(["train", "valid", "test"], each=20)
     ear, data = view(tones, clips)
     scores = protocol.run(SOUND, ear, data)
     assert scores.values["accuracy"] > 0.95
     (part,) = scores.detail["parts"]
     assert part["learned_from"] == ["train", "valid"]
-    assert part["trained_on"] == 240
+    assert part["trained_on"] == 160
     assert scores.detail["grouped_by"] == ["speaker"]
     assert scores.detail["features"] == "the encoder's embeddings"
     again = protocol.run(SOUND, ear, data)
@@ -164,7 +164,7 @@ def test_a_probe_of_noise_is_at_chance(tones: SimpleNamespace, protocol: object)
             self.heard.append(len(sources))
             return rng.normal(size=(len(sources), 8)).astype(np.float32)
 
-    clips = tones.everything(["train", "test"], each=40)
+    clips = tones.everything(["train", "test"], each=25)
     scores = protocol.run(SOUND, *view(tones, clips, Noise()))
     assert scores.values["accuracy_low"] < 0.3
     assert scores.values["accuracy"] < 0.4

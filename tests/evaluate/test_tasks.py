@@ -25,7 +25,8 @@ def test_groups_name_records() -> None:
 
 
 def test_all_is_what_the_shards_can_answer() -> None:
-    chosen, missing = choose(["all"], {"mine": ["mood"], "esc50": ["sound"]}, ["esc50"])
+    holdings = {"mine": ["mood"], "esc50": ["sound", "weather"]}
+    chosen, missing = choose(["all"], holdings, ["esc50"])
     assert [task.name for task in chosen] == [
         "esc50/sound",
         "esc50/retrieval",
