@@ -137,8 +137,8 @@ def test_another_seed_gives_another_order(corpus: Path, made: Report, tmp_path: 
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
-    """Ninety clips of 1.5 s: a second or two of work at 48 kHz."""
-    return write_corpus(tmp_path_factory.mktemp("big") / "corpus", 90, 1.5)
+    """Sixty clips of 1.5 s: about a second of work at 48 kHz."""
+    return write_corpus(tmp_path_factory.mktemp("big") / "corpus", 60, 1.5)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_killed_twice_and_taken_up_again(
     out = tmp_path / "out"
     for parts in (1, 6):
         process = subprocess.Popen(command(big, out, "--workers", "2"), stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(list(out.glob(".work/*/*.parquet"))) < parts:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
@@ -187,7 +187,7 @@ def test_killed_twice_and_taken_up_again(
     assert len(kept) >= 6
     finished = subprocess.run(command(big, out, "--workers", "2", "--json"), capture_output=True)
     assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["stats"]["total"]["clips"] == 90
+    assert json.loads(finished.stdout)["stats"]["total"]["clips"] == 60
     assert files(out) == reference
     again = [path for path, at in kept.items() if path.stat().st_mtime_ns == at]
     assert len(again) >= 6, "finished shards were made again"
@@ -203,7 +203,7 @@ def test_workers_do_not_outlive_a_killed_run(big: Path, tmp_path: Path) -> None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while _group_is_alive(process.pid):
         assert time.monotonic() < deadline, "a worker lives on"
         time.sleep(0.05)
@@ -228,7 +228,7 @@ def test_interrupted_from_the_keyboard(
         assert process.poll() is None
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, complaint = process.communicate(timeout=30)
+    _, complaint = process.communicate(timeout=120)
     assert process.returncode == 130
     assert complaint.count(b"\n") == 1, complaint
     assert not list(out.rglob("*.part"))

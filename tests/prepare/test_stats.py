@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from clara.cli.__main__ import main
 from clara.prepare.run import Report
 from clara.prepare.stats import summarise
 from clara.shards import Index
@@ -48,34 +48,50 @@ def test_of_nothing(made: Report) -> None:
     assert empty["total"]["seconds"]["mean"] == 0.0
 
 
-def clara(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "clara.cli", *words], capture_output=True, text=True
-    )
+Run = Callable[..., tuple[int, str, str]]
 
 
-def test_commands(corpus: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def clara(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command and gives its exit code, output and complaints."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        out, complaints = capsys.readouterr()
+        return code, out, complaints
+
+    return run
+
+
+def test_prepare(clara: Run, corpus: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     words = ("prepare", "folder", str(corpus), out, "--rate", "8000", "--workers", "1")
-    first = clara(*words)
-    assert first.returncode == 0, first.stderr
-    assert "total" in first.stdout
-    assert out in first.stderr
-    assert "Nothing to do" in clara(*words).stderr
-    assert json.loads(clara(*words, "--json").stdout)["already"] is True
-    refused = clara(*words[:-4], "--rate", "16000")
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert "rate 8000" in refused.stderr
-    counted = json.loads(clara("stats", out, "--json").stdout)
+    code, table, said = clara(*words)
+    assert code == 0, said
+    assert "total" in table
+    assert out in said
+    assert "Nothing to do" in clara(*words)[2]
+    assert json.loads(clara(*words, "--json")[1])["already"] is True
+    code, _, said = clara(*words[:-4], "--rate", "16000")
+    assert code == 2
+    assert said.count("\n") == 1
+    assert "rate 8000" in said
+
+
+def test_stats(clara: Run, made: Report, corpus: Path) -> None:
+    code, table, _ = clara("stats", str(made.out))
+    assert code == 0
+    assert "ar, pl" in table
+    counted = json.loads(clara("stats", str(made.out), "--json")[1])
     assert counted["total"]["languages"] == {"ar": 6, "pl": 6}
-    assert "ar, pl" in clara("stats", out).stdout
-    nothing = clara("stats", str(corpus))
-    assert nothing.returncode == 2
-    assert "clara prepare" in nothing.stderr
-    tars = tmp_path / "tars"
-    (tmp_path / "out").rename(tars)
-    for path in tars.glob("*.*"):
+    code, _, said = clara("stats", str(corpus))
+    assert code == 2
+    assert "clara prepare" in said
+
+
+def test_index(clara: Run, made: Report) -> None:
+    for path in made.out.glob("*.*"):
         path.unlink()
-    indexed = json.loads(clara("index", str(tars), "--json").stdout)
-    assert indexed["stats"] == counted
+    code, text, said = clara("index", str(made.out), "--json", "--workers", "1")
+    assert code == 0, said
+    assert json.loads(text)["stats"] == made.stats
