@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clara.prepare.run import Report
 
 _MOST_LANGUAGES = 5
+_SHORT = ("corpus", "split", "clips", "hours", "languages")
 
 
 def show(report: Report, *, json: bool) -> None:
@@ -21,7 +22,7 @@ def show(report: Report, *, json: bool) -> None:
         return
     if report.already:
         note(f"Nothing to do: {report.out} is complete.")
-    show_table(list(rows(report.stats)))
+    show_table([{name: row[name] for name in _SHORT} for row in rows(report.stats)])
     if report.skipped:
         skipped = sorted(report.skipped.items(), key=lambda item: -item[1])
         show_table([{"skipped": count, "because": cause} for cause, count in skipped])
@@ -48,9 +49,6 @@ def _row(corpus: str, split: str, part: Mapping[str, Any]) -> dict[str, object]:
         "hours": part["hours"],
         "languages": ", ".join(languages[:_MOST_LANGUAGES]) + more,
         "speakers": part["speakers"],
-        "men": men,
-        "women": women,
-        "unknown": part["clips"] - men - women,
+        "m/f/?": f"{men}/{women}/{part['clips'] - men - women}",
         "labels": ", ".join(f"{kind} {len(v)}" for kind, v in part["labels"].items()),
-        "characters": part["characters"]["mean"],
     }
