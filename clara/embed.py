@@ -141,6 +141,11 @@ class Clara:
         ranked = zip(labels, (weights / weights.sum()).tolist(), strict=True)
         return dict(sorted(ranked, key=lambda pair: -pair[1]))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Ids of the recordings that it was trained on, where their corpora tell them."""
+        return self.about.sources
+
     def seen(self, corpus: str, split: str) -> str:
         """Whether these recordings were trained on, from the checkpoint: as in `Scores.seen`."""
         splits = self.about.seen.get(corpus, {})

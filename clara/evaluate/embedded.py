@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from clara import rooms
 from clara.embed import Encoder, embed_index
 from clara.errors import DataError, UnknownNameError, UsageError
 from clara.evaluate.tasks import FOLDS, Task
-from clara.records import Embeddings
+from clara.records import Embeddings, Labels
 from clara.shards import Index
 
 TRAINED = "trained"
@@ -76,8 +77,7 @@ class EmbeddedIndex:
         if known:
             return tuple(known)
         view = self.index.select(corpora=[task.corpus])
-        values = {v for i in range(len(view)) for v in view.labels(i).get(task.target, ())}
-        return tuple(sorted(values))
+        return tuple(sorted({v for each in distinct(view) for v in each.get(task.target, ())}))
 
     def tested(self, task: Task) -> tuple[str, ...]:
         """The splits that the task is tested on.
@@ -153,18 +153,32 @@ class EmbeddedIndex:
         An encoder may tell the ids of its sources (`encoder.sources`); beyond that, only what these
         shards hold can be compared.
         """
-        corpora, parts = self.index.column("corpus"), self.index.column("split")
-        places = list(zip(corpora, parts, strict=True))
-        known = {place for place in set(places) if self.encoder.seen(*place) == TRAINED}
-        trained = np.array([place in known for place in places])
-        mine = (corpora == corpus) & np.isin(parts, list(splits)) & ~trained
-        sources, speakers = self.index.column("source"), self.index.column("speaker")
-        heard = {*sources[trained], *getattr(self.encoder, "sources", ())} - {""}
-        met = set(speakers[trained & (corpora == corpus)]) - {""}
+        tested = self.index.select(corpora=[corpus]).select(splits=splits)
+        tested = tested.select(mask=~self._trained(tested))
+        sources, speakers = self._met
         return {
-            "source": sum(source in heard for source in sources[mine]),
-            "speaker": sum(speaker in met for speaker in speakers[mine]),
+            "source": sum(source in sources for source in tested.column("source")),
+            "speaker": sum((corpus, each) in speakers for each in tested.column("speaker")),
         }
+
+    @functools.cached_property
+    def _met(self) -> tuple[set[str], set[tuple[str, str]]]:
+        """The sources, and the corpora with their speakers, that the encoder was trained on."""
+        view = self.index.select(mask=self._trained(self.index))
+        sources = {*view.column("source"), *getattr(self.encoder, "sources", ())} - {""}
+        speakers = zip(view.column("corpus"), view.column("speaker"), strict=True)
+        return sources, {(corpus, speaker) for corpus, speaker in speakers if speaker}
+
+    def _trained(self, view: Index) -> npt.NDArray[np.bool_]:
+        """Of each recording, whether the encoder was trained on its split `[N]`."""
+        (corpora, names), (splits, parts) = view.codes("corpus"), view.codes("split")
+        places = corpora.astype(np.int64) * len(parts) + splits
+        found = [
+            place
+            for place in np.unique(places).tolist()
+            if self.encoder.seen(names[place // len(parts)], parts[place % len(parts)]) == TRAINED
+        ]
+        return np.isin(places, found)
 
     def _embed(self, corpus: str, split: str, features: bool) -> Part:
         view = self.index.select(corpora=[corpus]).select(splits=[split])
@@ -184,3 +198,9 @@ class EmbeddedIndex:
         known = (name for name in ("speaker", "source") if all(view.column(name)))
         name = next(known, "key")
         return Part(rows, view.column(name), "recording" if name == "key" else name)
+
+
+def distinct(view: Index) -> list[Labels]:
+    """The different sets of labels in a view, each once: there are few, however many recordings."""
+    _, rows = np.unique(view.codes("labels")[0], return_index=True)
+    return [view.labels(int(row)) for row in rows]

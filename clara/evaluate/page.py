@@ -23,6 +23,18 @@ _SEEN = {
     TRAINED: "it was trained on these very recordings",
 }
 _SHOWN_POINTS = 240
+_SMALL_MATRIX = 12  # classes; larger ones are folded away
+_TOLD_ELSEWHERE = ("confusion", "primary", "majority")
+_SHARES = ("accuracy", "by_template", "cross_validated", "chance_audio_to_text")
+_FACTS = {
+    "parts": "tested on",
+    "left_out": "recordings left out",
+    "overlap": "tested recordings whose source or speaker the model was trained on",
+    "by_template": "accuracy by template",
+    "example": "for instance",
+    "grouped_by": "kept on one side by",
+    "captions": "captions asked with",
+}
 
 
 def page(results: Results, curves: Curves) -> str:
@@ -100,6 +112,7 @@ def _cards(scores: Sequence[Scores]) -> str:
         seen = " ".join(_badge(state, who) for state, who in states)
         counts = sorted({each.support for each in mine})
         note = f"{' to '.join(f'{count:,}' for count in (counts[0], *counts[1:][-1:]))} recordings"
+        note += "".join(dict.fromkeys(_met(each) for each in mine))
         cards.append(
             f'<figure class="card"><h3>{escape(task)} {seen}</h3>{svg.bars(rows)}'
             f"<figcaption>{note}</figcaption></figure>"
@@ -109,6 +122,14 @@ def _cards(scores: Sequence[Scores]) -> str:
         'frequent class</span><span><i class="w"></i>95 % interval</span></p>'
     )
     return _section("Results", f'<div class="grid">{"".join(cards)}</div>{key}') if cards else ""
+
+
+def _met(scores: Scores) -> str:
+    """A warning where the model has met the sources or speakers of what it is tested on."""
+    overlap = scores.detail.get("overlap", {})
+    met = [f"{count:,} by {kind}" for kind, count in overlap.items() if count]
+    who = escape(scores.encoder)
+    return f"; known to {who} from training: {', '.join(met)}" if met else ""
 
 
 def _bars(scores: Scores, tones: Mapping[tuple[str, str], int], several: bool) -> Iterator[Bar]:
@@ -202,18 +223,21 @@ def _thinned(points: Points) -> Points:
 
 
 def _confusions(scores: Sequence[Scores]) -> str:
-    """What is taken for what; of each task the first is open."""
-    shown, opened = [], set()
-    for each in scores:
-        if "confusion" not in each.detail:
-            continue
-        classes, counts = each.detail["classes"], each.detail["confusion"]
-        is_open = " open" if each.task not in opened else ""
-        opened.add(each.task)
+    """What is taken for what, one block for each task."""
+    shown = []
+    for task in dict.fromkeys(each.task for each in scores if "confusion" in each.detail):
+        mine = [each for each in scores if each.task == task and "confusion" in each.detail]
+        pictures = "".join(
+            f"<figure>{svg.confusion(each.detail['confusion'], each.detail['classes'])}"
+            f"<figcaption><b>{escape(_how(each))}</b><br>"
+            f"{escape(_mistakes(each.detail['confusion'], each.detail['classes']))}</figcaption>"
+            "</figure>"
+            for each in mine
+        )
+        few = max(len(each.detail["classes"]) for each in mine) <= _SMALL_MATRIX
         shown.append(
-            f"<details{is_open}><summary>{escape(_title(each))}</summary>"
-            f'<div class="scroll">{svg.confusion(counts, classes)}</div>'
-            f'<p class="small muted">{escape(_mistakes(counts, classes))}</p></details>'
+            f"<details{' open' if few else ''}><summary>{escape(task)}</summary>"
+            f'<div class="row">{pictures}</div></details>'
         )
     reading = "A row is what was there, a column what the model said; darker is more of the row."
     return _section("What is taken for what", "".join(shown), reading) if shown else ""
@@ -238,37 +262,40 @@ def _mistakes(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
 def _methods(scores: Sequence[Scores]) -> str:
     """All that the figures rest on, folded away."""
     shown = [
-        f"<details><summary>{escape(_title(each))}</summary><dl>{_facts(each)}</dl></details>"
+        f"<details><summary>{escape(each.task)} · {escape(_how(each))}</summary>"
+        f"<dl>{_facts(each)}</dl></details>"
         for each in scores
     ]
     return _section("How it was measured", "".join(shown))
 
 
 def _facts(scores: Scores) -> str:
-    told = {
-        key: value for key, value in scores.detail.items() if key not in ("confusion", "primary")
-    }
-    figures = {
-        name: percent(value) for name, value in scores.values.items() if name not in ("loss",)
-    }
+    told = {key: value for key, value in scores.detail.items() if key not in _TOLD_ELSEWHERE}
     return "".join(
-        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{_value(value)}</dd>"
-        for key, value in {"figures": figures, **told}.items()
+        f"<dt>{escape(_FACTS.get(key, key.replace('_', ' ')))}</dt><dd>{_value(key, value)}</dd>"
+        for key, value in told.items()
         if value not in ({}, [], ())
     )
 
 
-def _value(value: object) -> str:
+def _value(key: str, value: object) -> str:
     if isinstance(value, Mapping):
-        return "<br>".join(f"{escape(str(key))}: {_value(each)}" for key, each in value.items())
+        return "<br>".join(f"{escape(str(k))}: {_value(key, v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
         if value and isinstance(value[0], Mapping):
-            return "<br>".join(
-                ", ".join(f"{escape(k.replace('_', ' '))} {_value(v)}" for k, v in each.items())
-                for each in value
-            )
-        return ", ".join(_value(each) for each in value)
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+            return _small_table(value)
+        return ", ".join(_value(key, each) for each in value)
+    if isinstance(value, float):
+        return percent(value) if key in _SHARES else f"{value:.4g}"
+    return escape({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value))
+
+
+def _small_table(rows: Sequence[Mapping[str, object]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    plain = [False] * len(columns)
+    lines = [_row("td", [_value(c, row.get(c, "")) for c in columns], plain) for row in rows]
+    head = _row("th", [escape(name.replace("_", " ")) for name in columns], plain)
+    return f'<div class="scroll"><table>{head}{"".join(lines)}</table></div>'
 
 
 def _missing(results: Results) -> str:
@@ -280,9 +307,9 @@ def _missing(results: Results) -> str:
     return _section("Not measured", f"<ul>{shown}</ul>") if shown else ""
 
 
-def _title(scores: Scores) -> str:
+def _how(scores: Scores) -> str:
     value = percent(scores.values[primary(scores)])
-    return f"{scores.task} · {scores.protocol.replace('_', ' ')} · {scores.encoder}: {value}"
+    return f"{scores.protocol.replace('_', ' ')} · {scores.encoder}: {value}"
 
 
 def _badge(state: str, who: str = "") -> str:

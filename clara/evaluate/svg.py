@@ -120,7 +120,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     cell, font = (34, 12) if size <= 12 else (20, 11) if size <= 25 else (12, 9)
     names = [name if len(name) <= 24 else f"{name[:23]}…" for name in classes]
     longest = max(map(_width, names)) * font
-    left, top = longest + 10, longest * 0.75 + 12
+    left, top = longest + 12, longest * 0.75 + 12
     table = np.asarray(counts)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     parts = [_rect(left, top, cell * size, cell * size, "track")]
@@ -145,7 +145,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
             parts.append(
                 _text(x + cell / 2, y + cell / 2 + 4, str(table[row, column]), kind, "middle")
             )
-    width = left + cell * size + longest * 0.7
+    width = left + cell * size + longest * 0.75
     words = f"confusion matrix of {size} classes"
     return _svg(width, top + cell * size + 4, parts, words, fixed=True)
 
@@ -177,7 +177,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 def _width(text: str) -> float:
     """About how wide a text is, in units of its font size: wide scripts count double."""
-    return sum(1.0 if ord(letter) > 0x2E7F else 0.58 for letter in text)
+    return sum(1.0 if ord(letter) > 0x2E7F else 0.66 for letter in text)
 
 
 def _svg(width: float, height: float, parts: Sequence[str], words: str, fixed: bool = False) -> str:

@@ -111,6 +111,8 @@ def test_sources_and_speakers_that_were_heard_in_training_are_counted(
     ear = tones.Ear(trained=frozenset({("other", "train"), ("tones", "train")}))
     scores = zero_shot.run(SOUND, *view(tones, clips, ear))
     assert scores.detail["overlap"] == {"source": 1, "speaker": 1}
+    ear.sources = ("freesound:2",)  # trained on elsewhere, as its checkpoint tells
+    assert zero_shot.run(SOUND, *view(tones, clips, ear)).detail["overlap"]["source"] == 2
 
 
 def test_retrieval_counts_equal_texts_together(tones: SimpleNamespace) -> None:

@@ -39,8 +39,12 @@ def test_what_cannot_be_measured_is_said(tones: SimpleNamespace) -> None:
 
 def test_nothing_measured_is_an_error(tones: SimpleNamespace) -> None:
     index = tones.shards(tones.everything(["test"]))
+    told = []
     with pytest.raises(UsageError, match="no text side"):
-        evaluate(Baseline(), index, ["tones/sound"], ["zero_shot"])
+        evaluate(
+            Baseline(), index, ["tones/sound"], ["zero_shot"], progress=lambda *n: told.append(n)
+        )
+    assert not told  # found out before anything was embedded
     with pytest.raises(UsageError, match="None of the tasks can be measured by these protocols"):
         evaluate(tones.Ear(), index, ["tones/sound"], ["retrieval"])
 

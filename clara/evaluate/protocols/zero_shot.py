@@ -44,8 +44,10 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
     Raises:
         UsageError: The encoder has no text side, or the shards hold nothing to test on.
     """
-    parts = {split: data.part(task.corpus, split).rows for split in data.tested(task)}
+    tested = data.tested(task)
     prompts = _Prompts(encoder, task.target, data.classes(task))
+    weights = prompts.rows(prompts.own(task))  # first: who cannot read need not listen
+    parts = {split: data.part(task.corpus, split).rows for split in tested}
     if any(len(each.get(task.target, ())) > 1 for rows in parts.values() for each in rows.labels):
         return _several(task, data, prompts)
     asked: list[_Asked] = []
@@ -59,7 +61,6 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
             left_out[f"{split} has fewer than {NEEDED} classes"] = int(known.sum())
         else:
             asked.append(_Asked(split, rows.vectors[known], truth[known]))
-    weights = prompts.rows(prompts.own(task))
     judged = [part.judged(weights, np.unique(part.truth)) for part in asked]
     scores = classification(
         task, "zero_shot", data, judged, left_out, _describe(prompts, prompts.own(task))
