@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         if isinstance(value, dict):
             return {name: _convert(arguments[1], item, where) for name, item in value.items()}
     elif kind is float and type(value) in (int, float):
-        if math.isfinite(value):
+        if abs(value) <= sys.float_info.max:
             return float(value)
     elif type(value) is kind:
         return value

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from clara.audio import io
 from clara.embed import Encoder, embed_index
 from clara.errors import AudioError, DataError, UsageError
-from clara.files import replacing
+from clara.files import replacing, unwritable
 from clara.records import Embeddings
 from clara.shards import Index
 from clara.skips import Skips
@@ -69,11 +69,18 @@ def embed_paths(
 
 
 def save(rows: Embeddings, path: Path) -> None:
-    """Writes a Parquet table with the columns `key` and `vector`, whole or not at all."""
-    vectors = pa.array(rows.vectors.ravel())
-    vector = pa.FixedSizeListArray.from_arrays(vectors, rows.vectors.shape[1])
-    table = pa.table({"key": pa.array(rows.keys, pa.string()), "vector": vector})
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a Parquet table with the columns `key` and `vector`, whole or not at all.
+
+    Raises:
+        DataError: The disk is full, or the folder cannot be written to.
+    """
+    width = rows.vectors.shape[1]
+    vector = pa.FixedSizeListArray.from_arrays(pa.array(rows.vectors.ravel()), width)
+    table = pa.table([pa.array(rows.keys, pa.string()), vector], _schema(width))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
     with replacing(path) as file:
         pq.write_table(table, file)
 
@@ -86,15 +93,21 @@ def load(path: Path) -> Embeddings:
     """
     try:
         table = pq.read_table(path, columns=["key", "vector"])
-        vectors = table["vector"].combine_chunks()
-        width = vectors.type.list_size
-        rows = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        width = table.schema.field("vector").type.list_size
+        table = table.cast(_schema(width))
+        if any(column.null_count for column in table.columns):
+            raise ValueError("rows are missing")
     except (OSError, pa.ArrowException, AttributeError, ValueError) as error:
         raise DataError(
             f"Expected {path} to be a table with key and vector, as `clara embed` writes it, "
             f"but found: {error!s:.200}"
         ) from error
-    return Embeddings(rows.astype(np.float32), table["key"].to_pylist())
+    vectors = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return Embeddings(vectors.reshape(-1, width), table["key"].to_pylist())
+
+
+def _schema(width: int) -> pa.Schema:
+    return pa.schema([("key", pa.string()), ("vector", pa.list_(pa.float32(), width))])
 
 
 def _audio_files(path: Path) -> list[Path]:

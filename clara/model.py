@@ -253,7 +253,7 @@ class AudioTower(nn.Module):
         draw = torch.rand(mask.shape, device=mask.device).masked_fill(~mask, 2.0)
         kept = draw < self.config.keep
         kept[torch.arange(len(mask), device=mask.device), draw.argmin(1)] = True
-        return kept & mask
+        return kept
 
 
 def _runs(lengths: Tensor, size: int, longest: Tensor | int) -> Tensor:

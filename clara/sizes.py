@@ -11,7 +11,7 @@ from typing import Literal
 from clara.audio.mel import MelConfig
 from clara.configs import expect, expect_within
 
-_WIDEST, _DEEPEST = 1 << 20, 1024  # what a stranger's config may ask for
+_WIDEST, _DEEPEST = 1 << 20, 256  # what a stranger's config may ask for
 
 
 @dataclass(frozen=True)

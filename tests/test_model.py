@@ -20,6 +20,7 @@ from clara.model import (
     TextConfig,
     TextTower,
     length_mask,
+    mean_and_deviation,
     pool,
     sinusoids,
 )
@@ -38,7 +39,11 @@ AUDIO = AudioConfig(
 )
 TEXT = TextConfig(vocab=300, width=32, layers=2, heads=4, hidden=48, limit=64)
 SMALL = ModelConfig(AUDIO, TEXT, dim=16)
-STEMS = ["conv1d", "conv2d"]
+MOUTHS = {
+    "conv1d": AUDIO,
+    "conv2d": replace(AUDIO, stem="conv2d"),
+    "statistics": replace(AUDIO, stem="conv2d", statistics=True),
+}
 SECONDS = (0.2, 0.7, 3.0, 11.0, 60.0)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,10 +58,6 @@ def make(config: ModelConfig = SMALL) -> ClaraModel:
             torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
     torch.nn.init.normal_(model.audio.latents)
     return model
-
-
-def with_stem(stem: str) -> ModelConfig:
-    return replace(SMALL, audio=replace(AUDIO, stem=stem))
 
 
 def clips(rate: int, seconds: tuple[float, ...] = SECONDS) -> list[Tensor]:
@@ -91,14 +92,14 @@ def check_audio_rows_are_alone(model: ClaraModel, waves: list[Tensor]) -> None:
     assert (alone @ alone.T - torch.eye(len(waves))).max() < 0.9999
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_audio_rows_do_not_depend_on_padding_or_company(stem: str) -> None:
-    check_audio_rows_are_alone(make(with_stem(stem)), clips(MEL.rate))
+@pytest.mark.parametrize("audio", MOUTHS.values(), ids=MOUTHS.keys())
+def test_audio_rows_do_not_depend_on_padding_or_company(audio: AudioConfig) -> None:
+    check_audio_rows_are_alone(make(replace(SMALL, audio=audio)), clips(MEL.rate))
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_features_of_the_tower_do_not_depend_on_padding_either(stem: str) -> None:
-    model = make(with_stem(stem))
+@pytest.mark.parametrize("audio", MOUTHS.values(), ids=MOUTHS.keys())
+def test_features_of_the_tower_do_not_depend_on_padding_either(audio: AudioConfig) -> None:
+    model = make(replace(SMALL, audio=audio))
     waves = clips(MEL.rate, (0.2, 0.21, 2.0))
     with torch.inference_mode():
         alone = torch.cat([model.audio(*padded([wave])) for wave in waves])
@@ -154,14 +155,14 @@ def test_tiny_is_tiny() -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) < 10e6
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_every_parameter_learns(stem: str) -> None:
-    model = make(with_stem(stem)).train()
+@pytest.mark.parametrize("audio", MOUTHS.values(), ids=MOUTHS.keys())
+def test_every_parameter_learns(audio: AudioConfig) -> None:
+    model = make(replace(SMALL, audio=audio)).train()
     waves, lengths = padded(clips(MEL.rate, (0.2, 0.5, 1.0)))
     tokens = torch.randint(3, 300, (3, 9), generator=torch.Generator().manual_seed(0))
-    audio, text, scales = model(waves, lengths, tokens, torch.tensor([9, 4, 2]))
-    weight = torch.randn(audio.shape, generator=torch.Generator().manual_seed(3))
-    ((audio + text) * weight * scales.sum()).sum().backward()
+    rows, texts, scales = model(waves, lengths, tokens, torch.tensor([9, 4, 2]))
+    weight = torch.randn(rows.shape, generator=torch.Generator().manual_seed(3))
+    ((rows + texts) * weight * scales.sum()).sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -258,6 +259,15 @@ def test_silenced_runs_are_short_and_inside_the_clip() -> None:
     assert not (moments & ~length_mask(frames, 120)).any()
 
 
+def test_statistics_are_over_the_frames_that_are_there() -> None:
+    mel = torch.randn(2, 3, 9, generator=torch.Generator().manual_seed(0))
+    found = mean_and_deviation(mel, torch.tensor([9, 4]))
+    for row, frames in ((0, 9), (1, 4)):
+        there = mel[row, :, :frames].double()
+        expected = torch.cat([there.mean(1), (there.var(1, correction=0) + 1e-5).sqrt()])
+        torch.testing.assert_close(found[row].double(), expected, atol=1e-6, rtol=1e-6)
+
+
 def test_pooling_is_mean_plus_maximum() -> None:
     x = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)) - 5
     torch.testing.assert_close(pool(x), x.mean(1) + x.max(1).values)
@@ -283,7 +293,7 @@ def test_positions_are_sines_and_cosines_at_any_distance(width: int) -> None:
     ("kind", "change", "words"),
     [
         (AudioConfig, {"width": 0}, "width to be from 1"),
-        (AudioConfig, {"layers": 10**9}, "layers to be from 0 to 1024 but found 1000000000"),
+        (AudioConfig, {"layers": 10**9}, "layers to be from 0 to 256 but found 1000000000"),
         (AudioConfig, {"heads": -1}, "heads"),
         (AudioConfig, {"keep": 1.5}, "keep to be from 0 to 1"),
         (AudioConfig, {"dropout": math.nan}, "dropout"),

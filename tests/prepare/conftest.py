@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,21 +59,3 @@ def corpus(tmp_path: Path) -> Path:
 def made(corpus: Path, tmp_path: Path) -> Report:
     """The twelve clips, prepared in shards of 4."""
     return prepare("folder", corpus, tmp_path / "made", rate=16_000, shard_size=4, workers=1)
-
-
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a file system in memory with the options given; skips where that is not allowed."""
-    point = tmp_path / "mounted"
-    point.mkdir()
-
-    def mounted(options: str) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(point)]
-        try:
-            subprocess.run(command, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("only root may mount a file system")
-        return point
-
-    yield mounted
-    subprocess.run(["umount", str(point)], check=False, capture_output=True)
