@@ -124,7 +124,7 @@ def _readable(files: Sequence[Path], rate: int, skips: Skips) -> Iterator[tuple[
         try:
             wave, _ = io.load(file, rate=rate)
         except AudioError as error:
-            skips.bad(str(file), str(error).replace(str(file), "the file"))
+            skips.bad(str(file), error.cause)
             continue
         skips.good()
         yield str(file), wave
