@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from clara import rooms
 from clara.errors import DataError, UsageError
 from clara.evaluate.baseline import Baseline
 from clara.evaluate.embedded import EmbeddedIndex
@@ -277,3 +279,17 @@ def test_the_held_out_part_keeps_speakers_whole() -> None:
     few = Lesson(lesson.x, y, np.repeat(["a", "b"], 100).astype(object), none, 5)
     held = linear_probe.hold_out(few, np.random.default_rng(0))
     assert held.sum() == 100
+
+
+@pytest.mark.parametrize("name", rooms.names("evaluate.protocols"))
+def test_every_file_of_the_room_is_a_protocol(name: str) -> None:
+    protocol = rooms.load("evaluate.protocols", name)
+    assert list(inspect.signature(protocol).parameters) == ["task", "encoder", "data"]
+    assert protocol.__doc__
+
+
+def test_recordings_without_the_label_are_told_from_unknown_classes(tones: SimpleNamespace) -> None:
+    clips = [*tones.everything(["train", "test"]), tones.Clip("low", "test", labels={})]
+    scores = logistic.run(SOUND, *view(tones, clips))
+    assert scores.detail["left_out"] == {"test: no sound is known": 1}
+    assert scores.support == 24

@@ -69,8 +69,12 @@ def probe(task: Task, protocol: str, data: EmbeddedIndex, fit: Fit) -> Scores:
             left_out[f"{split} shares fewer than {NEEDED} classes with the rest"] = len(truth)
             continue
         mine, theirs = np.isin(y, candidates), np.isin(truth, candidates)
-        if not theirs.all():
-            left_out[f"{split}: no class that the training part has"] = int((~theirs).sum())
+        for why, those in (
+            (f"no {task.target} is known", truth < 0),
+            ("no class that the training part has", ~theirs & (truth >= 0)),
+        ):
+            if those.any():
+                left_out[f"{split}: {why}"] = int(those.sum())
         lesson = Lesson(
             x[mine], np.searchsorted(candidates, y[mine]), groups[mine], held[mine], len(candidates)
         )
