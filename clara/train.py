@@ -228,7 +228,7 @@ def _gradients(
             if not loss.isfinite():
                 finite = (audio.isfinite() & text.isfinite()).all(1).tolist()
                 culprits = [key for key, fine in zip(batch.keys, finite, strict=True) if not fine]
-                raise _not_finite("loss", float(loss), step, culprits or batch.keys)
+                raise _not_finite("loss", float(loss.detach()), step, culprits or batch.keys)
             fabric.backward(loss / parts)
         total += float(loss.detach()) / parts
     clip = recipe.optim.clip
