@@ -239,7 +239,7 @@ def _confusions(scores: Sequence[Scores]) -> str:
             f"<details{' open' if few else ''}><summary>{escape(task)}</summary>"
             f'<div class="row">{pictures}</div></details>'
         )
-    reading = "A row is what was there, a column what the model said; darker is more of the row."
+    reading = "A row is what was there, a column what the model said, the stronger the more."
     return _section("What is taken for what", "".join(shown), reading) if shown else ""
 
 

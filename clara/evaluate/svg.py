@@ -147,7 +147,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
             )
     width = left + cell * size + longest * 0.75
     words = f"confusion matrix of {size} classes"
-    return _svg(width, top + cell * size + 4, parts, words, fixed=True)
+    return _svg(width, top + cell * size + 4, parts, words, "small" if cell > 30 else "large")
 
 
 def percent(share: float) -> str:
@@ -180,8 +180,8 @@ def _width(text: str) -> float:
     return sum(1.0 if ord(letter) > 0x2E7F else 0.66 for letter in text)
 
 
-def _svg(width: float, height: float, parts: Sequence[str], words: str, fixed: bool = False) -> str:
-    size = f' width="{width:.0f}" height="{height:.0f}"' if fixed else ""
+def _svg(width: float, height: float, parts: Sequence[str], words: str, kind: str = "") -> str:
+    size = f' class="{kind}" width="{width:.0f}" height="{height:.0f}"' if kind else ""
     return (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}"{size} role="img" '
         f'aria-label="{escape(words)}">{"".join(parts)}</svg>'
