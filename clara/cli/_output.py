@@ -29,19 +29,21 @@ def show_table(rows: Sequence[Mapping[str, object]], title: str = "") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE)
+    table = Table(box=box.SIMPLE)
     for name in rows[0] if rows else ():
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in rows[0]))
+    # As text of its own: a title of the table would be wrapped to it, and "[b]" be taken for bold.
+    parts = [Text(title, style="bold"), table] if title else [table]
     if sys.stdout.isatty():
-        Console().print(table)
+        Console().print(*parts, sep="\n")
         return
     # A pipe has no width of its own: let nothing be cut there, nor lines be filled with blanks.
     console = Console(width=_PIPE)
     with console.capture() as printed:
-        console.print(table)
+        console.print(*parts, sep="\n")
     print("\n".join(line.rstrip() for line in printed.get().strip("\n").splitlines()))
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Told = Callable[[int, int], None]
 """Tells the bar how much is done, and of how much."""
+
+
+def is_first() -> bool:
+    """Whether this is the process that the user started, of several that train together."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @contextmanager
@@ -17,7 +23,7 @@ def bar(what: str) -> Iterator[Told]:
     Args:
         what: What is counted, in the plural.
     """
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and is_first()):
         yield lambda done, total: None
         return
     from rich.console import Console

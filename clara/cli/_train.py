@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from clara.cli._output import note
-from clara.cli._progress import bar
+from clara.cli._progress import bar, is_first
 from clara.embed import Clara
 from clara.errors import UsageError
 from clara.evaluate.run import choose_tasks, evaluate
@@ -49,9 +49,12 @@ def start(run: Run) -> None:
         )
     data = dataclasses.replace(run.recipe.data, folders=folders)
     recipe = dataclasses.replace(run.recipe, data=data)
+    skipped = 0
     with bar("steps") as told:
 
         def watch(progress: Progress) -> None:
+            nonlocal skipped
+            skipped = progress.skipped
             told(progress.step, progress.steps)
 
         folder = train(
@@ -61,6 +64,10 @@ def start(run: Run) -> None:
             validators=validators(Index.open(*folders)),
             watch=watch,
         )
+    if not is_first():
+        return
+    if skipped:
+        note(f"{skipped} times a recording could not be read, and another took its place.")
     note(f"The model is in {folder}; its curves are in {run.out / 'metrics.csv'}.")
     note(f"Next: clara evaluate {run.out} --data {' '.join(folders)} --report {run.out}/report")
 
