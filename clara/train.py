@@ -141,18 +141,9 @@ def train(
         wrapped, optimizer = fabric.setup(model, make_optimizer(model, recipe.optim))
         about = _go_on(run, model, optimizer, _about(recipe, index))
         encoder = Clara(model, tokens, about)
-        batches = Batches(
-            index,
-            tokens,
-            recipe.data,
-            rate=recipe.model.audio.mel.rate,
-            rank=fabric.global_rank,
-            world=fabric.world_size,
-            text_limit=recipe.model.text.limit,
-        )
-        stream = ends.enter_context(
-            contextlib.closing(batches.stream(about.step * config.accumulate))
-        )
+        batches = _batches(fabric, recipe, index, tokens)
+        start = about.step * config.accumulate
+        stream = ends.enter_context(contextlib.closing(batches.stream(start)))
         logs = Logs(run, about.step) if fabric.is_global_zero else None
         if logs:
             ends.enter_context(contextlib.closing(logs))
@@ -177,10 +168,9 @@ def train(
                 judged = _validate(encoder, validators)
                 pace.rest()
             if judged or last or done % config.log_every == 0:
+                scale_audio, scale_text = model.scales().tolist()
                 row = {"loss": loss, "rate": rate, "norm": norm}
-                row |= dict(
-                    zip(("scale_audio", "scale_text"), model.scales().tolist(), strict=True)
-                )
+                row |= {"scale_audio": scale_audio, "scale_text": scale_text}
                 row["epoch"] = done * config.accumulate / batches.steps_per_epoch
                 logs.write(done, row | {"clips_per_second": pace.speed} | judged)
             if last or done % config.save_every == 0:
@@ -192,6 +182,19 @@ def train(
     newest = checkpoint.latest(run)
     assert newest is not None
     return newest
+
+
+def _batches(fabric: Fabric, recipe: Recipe, index: Index, tokens: Tokens) -> Batches:
+    """The batches of this rank."""
+    return Batches(
+        index,
+        tokens,
+        recipe.data,
+        rate=recipe.model.audio.mel.rate,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+        text_limit=recipe.model.text.limit,
+    )
 
 
 def _gradients(
