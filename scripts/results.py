@@ -232,6 +232,8 @@ show that the whole path works and what it brings over a simple baseline on the 
 
 {table}
 
+Why it falls short where it does is in the [model log](model_log.md#what-is-left).
+
 ## Commands
 
 Run in the work folder, with the seconds that each took:
