@@ -4,7 +4,7 @@
 set -eu
 
 HOME_FOLDER=quickstart
-STEPS=${STEPS:-300}
+STEPS=${STEPS:-500}
 
 run() {
     printf '\n$ %s\n' "$*"
