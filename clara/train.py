@@ -319,6 +319,7 @@ def _claim(run: Path, recipe: Recipe) -> Iterator[None]:
     except OSError as error:
         raise unwritable(run, error) from error
     with locked(run / ".lock", str(run)):
+        _check_same(run, recipe)
         with replacing(run / "recipe.json") as file:
             text = json.dumps(to_json(recipe), indent=1, ensure_ascii=False)
             file.write(f"{text}\n".encode())
