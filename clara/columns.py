@@ -44,6 +44,7 @@ SCHEMA = pa.schema(
         ("labels", _CODES),
         ("source", pa.string()),
         ("speaker", pa.string()),
+        ("licence", _CODES),
     ]
 )
 """The columns of an index. `shard` is relative to the index; `labels` is JSON; `text_chars` is the

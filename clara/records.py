@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,29 @@ Wave = npt.NDArray[np.float32]
 Labels = Mapping[str, tuple[str, ...]]
 
 
+@runtime_checkable
+class Clip(Protocol):
+    """A recording that lies in no file of its own, such as a row of a table.
+
+    It can be pickled, and its text names it, the same wherever the data lie.
+    """
+
+    def read(self) -> bytes:
+        """The encoded audio.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A line of a corpus: where a recording lies and what is known of it.
 
     Attributes:
         key: Unique in its corpus.
-        path: The audio file.
+        path: The audio file, or where else the recording lies.
         start: Where the recording begins in the file, in seconds.
         end: Where it ends, in seconds; the end of the file if None.
         split: "train", "valid", "test", or a fold ("fold1").
@@ -40,11 +56,12 @@ class Entry:
         texts: Captions that people wrote; captions from labels are made later, by templates.
         source: Id of the recording this one was cut from ("freesound:100032"), against leaks.
         speaker: Who speaks, unique in the corpus.
+        licence: What the owner of this recording allows; empty if the corpus says it for all.
         extra: Whatever else the corpus says, as JSON values.
     """
 
     key: str
-    path: Path
+    path: Path | Clip
     start: float = 0.0
     end: float | None = None
     split: str = "train"
@@ -54,6 +71,7 @@ class Entry:
     texts: tuple[str, ...] = ()
     source: str = ""
     speaker: str = ""
+    licence: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -65,7 +65,7 @@ def make_shards(folder: Path, corpus: str, clips: list[Clip], per_shard: int = 8
                         **{"suffix": "flac", "rate": RATE, "frames": round(clip.seconds * RATE)},
                         **{"seconds": clip.seconds, "texts": clip.texts, "labels": "{}"},
                         **{"text_chars": max(map(len, clip.texts), default=0)},
-                        **{"language": clip.language, "source": "", "speaker": ""},
+                        **{"language": clip.language, "source": "", "speaker": "", "licence": ""},
                     }
                 )
         tables.append(pa.Table.from_pylist(rows, SCHEMA))

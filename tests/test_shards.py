@@ -49,6 +49,7 @@ def row(i: int, corpus: str, split: str, tar: str, **more: Any) -> dict[str, Any
         "labels": json.dumps({"sound": [f"s{i % 3}"]}),
         "source": f"freesound:{i}",
         "speaker": "",
+        "licence": "",
         **more,
     }
 

@@ -30,6 +30,27 @@ GENDERS = ("man", "woman")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file that a corpus is handed out as.
+
+    Attributes:
+        url: Where its owner offers it.
+        size: Its bytes; 0 if its owner does not say.
+        hash: "md5:..." or "sha256:..." as its owner states it; empty if none is stated.
+        folder: Where it is unpacked, below the folder of the corpus. An archive is known by its
+            suffix; what is none is kept as it is.
+        join: Archives in parts: the name of the whole that parts with the same name here make up,
+            in the order in which they are listed.
+    """
+
+    url: str
+    size: int = 0
+    hash: str = ""
+    folder: str = ""
+    join: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """What is to be known of a corpus, and how to read it.
 
@@ -47,6 +68,8 @@ class Corpus:
         read: Walks a folder in the official layout. It raises `LayoutError` where a file that
             describes the corpus is missing or is not what it should be; whether the recordings
             can be read is left to whoever decodes them.
+        downloads: What `clara corpora get` fetches, unpacked as `read` wants it; empty where the
+            owner does not allow it or the audio is not handed out: then `obtain` is exact.
     """
 
     title: str
@@ -59,6 +82,7 @@ class Corpus:
     read: Callable[[Path], Iterator[Entry]]
     languages: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    downloads: tuple[Download, ...] = ()
 
     @property
     def folds(self) -> tuple[str, ...]:

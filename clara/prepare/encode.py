@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from clara.audio import io
 from clara.errors import AudioError
-from clara.records import Entry
+from clara.records import Clip, Entry
 from clara.text import phrases
 
 LONGEST_SECONDS = 3600.0
@@ -52,6 +52,7 @@ def encode(entry: Entry, corpus: str, rate: int) -> Encoded:
         "labels": {kind: list(values) for kind, values in entry.labels.items()},
         "source": entry.source,
         "speaker": entry.speaker,
+        "licence": entry.licence,
     }
     tags = dict.fromkeys(value for values in entry.labels.values() for value in values)
     meta = {"text": texts, "tag": list(tags), "original_data": {**entry.extra, **known}}
@@ -79,6 +80,7 @@ def describe(
         "labels": json.dumps(known["labels"], sort_keys=True, ensure_ascii=False),
         "source": known["source"],
         "speaker": known["speaker"],
+        "licence": known["licence"],
     }
 
 
@@ -137,11 +139,13 @@ def _captions(entry: Entry) -> list[str]:
 
 def _wave(entry: Entry, rate: int) -> Any:
     try:
-        end = io.probe(entry.path).seconds if entry.end is None else entry.end
+        source = entry.path.read() if isinstance(entry.path, Clip) else entry.path
+        end = io.probe(source).seconds if entry.end is None else entry.end
         if end - entry.start > LONGEST_SECONDS:
             raise BadRecordError("it is longer than an hour; cut it, by `start` and `end`")
-        return io.load(entry.path, rate=rate, start=entry.start, end=entry.end)[0]
+        return io.load(source, rate=rate, start=entry.start, end=entry.end)[0]
     except AudioError as error:
-        raise BadRecordError(cause(error, entry.path)) from error
+        path = entry.path if isinstance(entry.path, Path) else None
+        raise BadRecordError(cause(error, path)) from error
     except OSError as error:
         raise BadRecordError(f"it cannot be read ({error.strerror or error})") from error

@@ -40,7 +40,8 @@ _SPLIT = re.compile(r"(^|[_-])(train|valid|val|validation|dev|test|eval|fold\d+)
 _SPLIT_NAMES = {"val": "valid", "validation": "valid", "dev": "valid"}
 _LONGEST_NAME = 255
 _GENDERS = {"male": "man", "m": "man", "female": "woman", "f": "woman"}
-_FIELDS = ("key", "corpus", "split", "language", "source", "speaker")
+_WORDS = ("language", "source", "speaker", "licence")
+_FIELDS = ("key", "corpus", "split", *_WORDS)
 
 
 class _Found(NamedTuple):
@@ -267,7 +268,7 @@ def _said(
     for kind in ("gender", "emotion", "age"):
         value = str(original.get(kind) or "").strip().lower()[:_LONGEST_NAME]
         found[kind] = [_GENDERS.get(value, value)] if value else []
-    words = {name: _word(original.get(name)) for name in ("language", "source", "speaker")}
+    words = {name: _word(original.get(name)) for name in _WORDS}
     words["language"] = words["language"] or known["language"]
     return {**known, **words, "labels": {kind: values for kind, values in found.items() if values}}
 

@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from clara.prepare import jobs, parts
 from clara.prepare.encode import BadRecordError, encode
 from clara.prepare.parts import WORK, Part
 from clara.prepare.stats import summarise
-from clara.records import Entry
+from clara.records import Clip, Entry
 from clara.shards import INDEX_NAME, Index, ShardWriter, safe_key, write_index
 from clara.skips import Skips
 
@@ -141,14 +141,15 @@ def _list(corpus: str, source: Path) -> tuple[list[Entry], list[dict[str, str]]]
     """All entries, sorted by key, and as bad records those that cannot be planned for."""
     found: dict[str, Entry] = {}
     bad = []
-    for entry in corpora.get(corpus).read(source):
+    record = corpora.get(corpus)
+    for entry in record.read(source):
         fault = "the key is repeated" if entry.key in found else ""
         if not _SPLIT.fullmatch(entry.split):
             fault = "the split has a name that no folder can have"
         if fault:
             bad.append({"key": entry.key, "split": entry.split, "cause": fault})
         else:
-            found[entry.key] = entry
+            found[entry.key] = replace(entry, licence=entry.licence or record.licence)
     if not found and not bad:
         raise DataError(f"Expected recordings of {corpus} in {source} but it lists none.")
     return [found[key] for key in sorted(found)], sorted(
@@ -158,8 +159,9 @@ def _list(corpus: str, source: Path) -> tuple[list[Entry], list[dict[str, str]]]
 
 def _listed(entry: Entry, source: Path) -> dict[str, Any]:
     """An entry as the fingerprint sees it: the same wherever the corpus lies."""
-    inside = entry.path.is_relative_to(source)
-    path = entry.path.relative_to(source) if inside else entry.path
+    path = entry.path
+    if isinstance(path, Path) and path.is_relative_to(source):
+        path = path.relative_to(source)
     values = {field.name: getattr(entry, field.name) for field in fields(entry)}
     return {**values, "path": str(path)}
 
@@ -189,9 +191,9 @@ def _rank(seed: int, key: str) -> bytes:
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
-def _size(path: Path) -> int:
+def _size(path: Path | Clip) -> int:
     try:
-        return path.stat().st_size
+        return path.stat().st_size if isinstance(path, Path) else -1
     except (OSError, ValueError):
         return -1
 

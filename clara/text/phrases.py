@@ -2,7 +2,8 @@
 
 A template is a sentence with "{label}" in it. "a" and "A" before it become "an" and "An" where the
 label wants it. The kinds of label are those of the corpora: sound, emotion, gender, age, language,
-keyword, intensity and scene.
+keyword, intensity, scene, accent, manner ("speaking", "singing"), imitation (what a voice imitates)
+and song (with artist and album).
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
         "A voice of {label} emotional intensity",
     ),
     "scene": ("The sound of a {label}", "A recording made in a {label}"),
+    "accent": ("A person talking in a {label} accent", "A {label} accent"),
+    "manner": ("A person {label}", "{label}"),
+    "imitation": ("A vocal imitation of {label}", "A person imitating the sound of {label}"),
+    "song": ('A person singing the melody of "{label}"', "The melody of {label}"),
 }
 
 # What the authors' code asks with. Where their corpora differ (ESC-50: "The sound of the"), all
@@ -50,6 +55,8 @@ PAPER_CODE: Mapping[str, tuple[str, ...]] = {
     "age": ("A {label} year old",),
     "language": ("{label} speaker",),
     "keyword": ("{label}",),
+    "accent": ("a person talking in the {label} accent",),
+    "imitation": ("playing a vocal imitation of {label}",),
 }
 
 TABLE_III: tuple[str, ...] = (
@@ -146,6 +153,7 @@ def captions(labels: Labels, transcript: str = "", language: str = "") -> tuple[
     sentences = (
         *_speech(known, spoken),
         *_sounds(known.get("sound", ())),
+        *_songs(known),
         *_table_ii(known, language),
         spoken,
         *keywords,
@@ -166,19 +174,35 @@ def listing(words: Sequence[str]) -> str:
 
 def _speech(known: Labels, spoken: str) -> Iterator[str]:
     """'A gender saying transcription in a emotion voice', as far as it is known."""
-    if not spoken and not known.keys() & {"emotion", "gender", "age", "intensity"}:
+    if not spoken and not known.keys() & {"emotion", "gender", "age", "intensity", "accent"}:
         return
+    sung = "singing" in known.get("manner", ())
     who = listing(known.get("gender", ())) or "person"
     if "age" in known:
         who = f"{known['age'][0]} year old {who}"
     sentence = _fill("A {label}", who)
-    sentence += f' saying "{spoken}"' if spoken else " talking"
+    if spoken:
+        sentence += f' {"singing" if sung else "saying"} "{spoken}"'
+    else:
+        sentence += " singing" if sung else " talking"
     if "emotion" in known:
         sentence += _fill(" in a {label} voice", listing(known["emotion"]))
     if "intensity" in known:
         link = " with" if "emotion" in known else " in a voice of"
         sentence += f"{link} {listing(known['intensity'])} emotional intensity"
+    if "accent" in known:
+        sentence += _fill(" with a {label} accent", listing(known["accent"]))
     yield sentence
+
+
+def _songs(known: Labels) -> Iterator[str]:
+    for song in known.get("song", ()):
+        sentence = prompt("song", song)
+        if "artist" in known:
+            sentence += f" by {listing(known['artist'])}"
+        if "album" in known:
+            sentence += f" from the album {listing(known['album'])}"
+        yield sentence
 
 
 def _sounds(sounds: Sequence[str]) -> Iterator[str]:
@@ -187,13 +211,13 @@ def _sounds(sounds: Sequence[str]) -> Iterator[str]:
 
 
 def _table_ii(known: Labels, language: str) -> Iterator[str]:
-    for kind in ("emotion", "gender", "age", "intensity", "scene"):
+    for kind in ("emotion", "gender", "age", "intensity", "scene", "accent", "manner", "imitation"):
         for label in known.get(kind, ()):
             yield prompt(kind, label)
     for label in known.get("language", ()) or (language_name(language),):
         if label:
             yield prompt("language", label)
-    for kind in sorted(known.keys() - TEMPLATES.keys()):
+    for kind in sorted(known.keys() - TEMPLATES.keys() - {"artist", "album"}):
         yield from known[kind]  # of a kind that only its owner knows: the bare label
 
 
