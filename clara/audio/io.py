@@ -29,7 +29,12 @@ from clara.records import Wave
 Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.NDArray[np.generic], int]
 """A path, encoded bytes, an open file, or samples `[T]` or `[T, channels]` with their rate."""
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".oga", ".aif", ".aiff", ".au", ".w64")
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".oga", ".aif", ".aiff", ".au", ".w64", ".caf"),
+    # From here on with the extra `video`; sound alone goes before sound with pictures.
+    *(".m4a", ".webm", ".weba", ".mka", ".aac", ".wma", ".m4b", ".amr"),
+    *(".mp4", ".mkv", ".mov", ".m4v", ".3gp", ".avi", ".wmv", ".flv", ".mpg", ".mpeg"),
+)
 """The file suffixes that `find` looks for, in this order; `load` goes by content, not by suffix."""
 
 # A frame of MP3 may begin in bytes of frames before it, so that the first ones after a seek are not

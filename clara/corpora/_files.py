@@ -154,12 +154,19 @@ def recording(path: Path) -> Path:
 
 
 def recordings(folder: Path) -> list[Path]:
-    """The audio files of a folder, sorted, one of each stem; hidden ones are passed over."""
+    """The audio files of a folder, sorted, one of each stem; hidden ones are passed over.
+
+    Of those with one stem it is the one whose suffix comes first in `AUDIO_SUFFIXES`.
+    """
     from clara.audio.io import AUDIO_SUFFIXES
 
-    stems = {
-        path.stem: path
-        for path in sorted(folder.iterdir(), reverse=True)
-        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
-    }
+    ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in ranks and not path.name.startswith(".")
+    ]
+    # The last of a stem stays.
+    found.sort(key=lambda path: -ranks[path.suffix.lower()])
+    stems = {path.stem: path for path in found}
     return [stems[stem] for stem in sorted(stems)]
