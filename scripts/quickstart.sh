@@ -19,7 +19,7 @@ run clara demo corpus
 run clara prepare folder corpus shards
 run clara stats shards
 run clara train tiny --data shards --out run --train.steps "$STEPS" --optim.warmup 30
-run clara evaluate run --data shards --tasks folder/sound folder/keyword folder/language \
+run clara evaluate run --data shards --tasks corpus/sound corpus/keyword corpus/language \
     --report report
 run clara classify corpus/sounds/rain-test-00.flac --model run \
     --labels siren Glocke pluie ветер 时钟 rain

@@ -48,7 +48,7 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
         split = "train" if number < 48 else "valid" if number < 64 else "test"
         lines.append(f"{number}.flac,a {name} tone,{name},{split}")
     (folder / "manifest.csv").write_text("\n".join(lines))
-    prepare("folder", folder, folder / "shards", rate=8000, shard_size=16, workers=1)
+    prepare("folder", folder, folder / "shards", name="folder", rate=8000, shard_size=16, workers=1)
     return folder / "shards"
 
 

@@ -54,7 +54,7 @@ def test_stats(folder, capsys):
 
 def test_evaluate_writes_a_report(folder, capsys):
     words = ["evaluate", str(folder / "run"), "--data", str(folder / "shards")]
-    words += ["--tasks", "folder/sound", "--protocols", "zero_shot", "--json"]
+    words += ["--tasks", "mine/sound", "--protocols", "zero_shot", "--json"]
     assert main([*words, "--report", str(folder / "report")]) == 0
     assert "zero_shot" in capsys.readouterr().out
     assert "<svg" in (folder / "report" / "index.html").read_text()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tyro.conf import Positional
 
 __all__ = ["prepare"]
@@ -11,14 +9,16 @@ __all__ = ["prepare"]
 
 def prepare(
     corpus: Positional[str],
-    source: Positional[Path],
-    out: Positional[Path],
+    source: Positional[str],
+    out: Positional[str],
     *,
+    name: str = "",
     rate: int = 48_000,
     shard_size: int = 512,
-    workers: int | None = None,
     seed: int = 0,
+    limit: int = 0,
     allowed_bad: float = 0.05,
+    workers: int | None = None,
     json: bool = False,
 ) -> None:
     """Turn a corpus in its official layout into shards, an index and statistics.
@@ -29,24 +29,27 @@ def prepare(
         corpus: Name of the corpus; `clara corpora` lists them.
         source: The folder that holds it.
         out: The folder to make.
+        name: Of your own recordings, the name of the corpus that they make up; that of their folder
+            if not given.
         rate: Samples per second of the shards.
         shard_size: Samples in a shard.
-        workers: Processes; one for each core if not given.
         seed: Of the order of the samples.
+        limit: Clips to take for a trial, over all splits; 0 takes all.
         allowed_bad: The share of bad records above which to stop.
+        workers: Processes; one for each core if not given.
         json: Print JSON.
     """
     from clara.cli._shards import show
+    from clara.prepare.config import PrepareConfig
     from clara.prepare.run import prepare as run
 
-    report = run(
-        corpus,
-        source,
-        out,
+    config = PrepareConfig(
+        name=name,
         rate=rate,
         shard_size=shard_size,
-        workers=workers,
         seed=seed,
+        limit=limit,
         allowed_bad=allowed_bad,
+        workers=workers,
     )
-    show(report, json=json)
+    show(run(corpus, source, out, config), json=json)

@@ -39,6 +39,7 @@ class Download:
         hash: "md5:..." or "sha256:..." as its owner states it; empty if none is stated.
         folder: Where it is unpacked, below the folder of the corpus. An archive is known by its
             suffix; what is none is kept as it is.
+        strip: How many folders that wrap all that an archive holds are left away.
         join: Archives in parts: the name of the whole that parts with the same name here make up,
             in the order in which they are listed.
     """
@@ -47,6 +48,7 @@ class Download:
     size: int = 0
     hash: str = ""
     folder: str = ""
+    strip: int = 0
     join: str = ""
 
 
@@ -70,6 +72,8 @@ class Corpus:
             can be read is left to whoever decodes them.
         downloads: What `clara corpora get` fetches, unpacked as `read` wants it; empty where the
             owner does not allow it or the audio is not handed out: then `obtain` is exact.
+        yours: Whether it is a form for anyone's own recordings. Their shards are then named after
+            where they lie, since each is a corpus of its own.
     """
 
     title: str
@@ -83,6 +87,7 @@ class Corpus:
     languages: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     downloads: tuple[Download, ...] = ()
+    yours: bool = False
 
     @property
     def folds(self) -> tuple[str, ...]:

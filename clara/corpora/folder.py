@@ -216,4 +216,5 @@ corpus = Corpus(
     "manifest, or the folder that holds it as manifest.csv or manifest.jsonl.",
     splits=_SPLITS,
     read=_read,
+    yours=True,
 )

@@ -58,4 +58,5 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.fixture
 def made(corpus: Path, tmp_path: Path) -> Report:
     """The twelve clips, prepared in shards of 4."""
-    return prepare("folder", corpus, tmp_path / "made", rate=16_000, shard_size=4, workers=1)
+    settings = {"name": "folder", "rate": 16_000, "shard_size": 4, "workers": 1}
+    return prepare("folder", corpus, tmp_path / "made", **settings)

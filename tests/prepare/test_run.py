@@ -31,9 +31,8 @@ Files = Callable[[Path], dict[str, bytes]]
 
 
 def run(corpus: Path, out: Path, **settings: Any) -> Report:
-    return prepare(
-        "folder", corpus, out, **{"rate": RATE, "shard_size": 4, "workers": 1, **settings}
-    )
+    usual = {"name": "folder", "rate": RATE, "shard_size": 4, "workers": 1}
+    return prepare("folder", corpus, out, **{**usual, **settings})
 
 
 def command(corpus: Path, out: Path, *options: str) -> list[str]:
@@ -132,6 +131,53 @@ def test_another_seed_gives_another_order(corpus: Path, made: Report, tmp_path: 
     assert list(first.column("key")) != list(second.column("key"))
 
 
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("Straße 7", "straße_7"),
+        ("birds.csv", "birds"),
+        ("owls/manifest.csv", "owls"),
+        ("{}.-_", "folder"),
+    ],
+)
+def test_shards_of_a_users_recordings_are_named_after_where_they_lie(
+    corpus: Path, tmp_path: Path, place: str, name: str
+) -> None:
+    home = tmp_path / place
+    if home.suffix == ".csv":
+        shutil.copytree(corpus, home.parent, dirs_exist_ok=True)
+        if home.name != "manifest.csv":
+            (home.parent / "manifest.csv").rename(home)
+    else:
+        shutil.copytree(corpus, home)
+    report = prepare("folder", home, tmp_path / "out", workers=1)
+    assert report.corpus == name
+    assert Index.open(report.out).corpora == [name]
+    assert list(report.stats["corpora"]) == [name]
+
+
+def test_two_folders_of_like_keys_are_two_corpora(corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "other")
+    prepare("folder", corpus, tmp_path / "out" / "a", workers=1)
+    prepare("folder", tmp_path / "other", tmp_path / "out" / "b", workers=1)
+    prepare("folder", tmp_path / "other", tmp_path / "out" / "c", name="Third-1.0", workers=1)
+    index = Index.open(tmp_path / "out")
+    assert (len(index), index.corpora) == (36, ["Third-1.0", "corpus", "other"])
+
+
+def test_a_trial_takes_some_clips_of_every_split(corpus: Path, tmp_path: Path) -> None:
+    whole = set(Index.open(run(corpus, tmp_path / "whole").out).column("key"))
+    report = run(corpus, tmp_path / "trial", limit=6)
+    keys = list(Index.open(report.out).column("key"))
+    assert len(keys) == len(set(keys)) == 6
+    assert set(keys) < whole
+    more = set(Index.open(run(corpus, tmp_path / "more", limit=9).out).column("key"))
+    assert set(keys) < more
+    assert json.loads((report.out / "prepare.json").read_text())["limit"] == 6
+    with pytest.raises(UsageError, match="was made with limit 6, but limit 0 was asked for"):
+        run(corpus, tmp_path / "trial")
+
+
 # ---------------------------------------------------------------------------------- the same bytes
 
 
@@ -162,8 +208,9 @@ def test_workers_do_not_show(
 def test_a_corpus_that_moved_gives_the_same_bytes(
     big: Path, reference: dict[str, bytes], tmp_path: Path, files: Files
 ) -> None:
-    shutil.copytree(big, tmp_path / "moved")
-    prepare("folder", tmp_path / "moved", tmp_path / "out", rate=48_000, shard_size=5, workers=1)
+    moved = tmp_path / "moved" / "corpus"
+    shutil.copytree(big, moved)
+    prepare("folder", moved, tmp_path / "out", rate=48_000, shard_size=5, workers=1)
     assert files(tmp_path / "out") == reference
 
 
@@ -315,12 +362,32 @@ def test_a_lock_can_be_taken_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"rate": 0}, {"rate": 10**9}, {"shard_size": 0}, {"allowed_bad": 1.5}, {"workers": 0}],
+    [
+        {"rate": 0},
+        {"rate": 10**9},
+        {"shard_size": 0},
+        {"allowed_bad": 1.5},
+        {"workers": 0},
+        {"limit": -1},
+        {"name": "two words"},
+        {"name": "../up"},
+    ],
 )
 def test_settings_out_of_range(corpus: Path, tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Expected"):
         run(corpus, tmp_path / "out", **change)
     assert not list(tmp_path.rglob("*.tar"))
+
+
+def test_names_of_other_corpora_are_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no other corpus has but found esc50; choose another"):
+        run(corpus, tmp_path / "out", name="esc50")
+    shutil.copytree(corpus, tmp_path / "ravdess")
+    with pytest.raises(UsageError, match="no other corpus has but found ravdess"):
+        prepare("folder", tmp_path / "ravdess", tmp_path / "out")
+    with pytest.raises(UsageError, match="whose shards carry its own, but found mine"):
+        prepare("esc50", corpus, tmp_path / "out", name="mine")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_corpus_and_a_wrong_folder(corpus: Path, tmp_path: Path) -> None:
