@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
+import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,28 +41,54 @@ def require(root: Path, relative: str, title: str) -> Path:
     return found_first
 
 
+def present(root: Path, relatives: Sequence[str], title: str) -> list[Path]:
+    """Those of the files of a corpus that are there: who needs one split fetches no other.
+
+    Args:
+        root: The folder that should hold the corpus.
+        relatives: Paths below it.
+        title: Name of the corpus, for the message.
+
+    Raises:
+        LayoutError: None of them is there.
+    """
+    found = [root / relative for relative in relatives if (root / relative).is_file()]
+    return found or [require(root, relatives[0], title)]
+
+
 def rows(
-    path: Path, columns: Collection[str], *, delimiter: str = ","
+    path: Path,
+    columns: Collection[str],
+    *,
+    delimiter: str = ",",
+    names: Sequence[str] = (),
+    quotes: bool | None = None,
+    encoding: str = "utf-8-sig",
+    strip: bool = True,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a table with a header, as (line number, column to stripped text).
+    """The lines of a table, as (line number, column to text).
 
     Text stays text: "null" and "NA" are words like others.
 
     Args:
         path: A UTF-8 file, with or without a byte order mark.
         columns: The columns that must be there; others are passed on.
-        delimiter: What parts the columns. Quotes count only in a table parted by commas.
+        delimiter: What parts the columns.
+        names: The columns of a table that has no header.
+        quotes: Whether quotes group text; if None, in a table parted by commas.
+        encoding: Of the file, where it is not UTF-8.
+        strip: Whether to strip the cells; a file may well be called " e.wav".
 
     Raises:
         LayoutError: No text, no such columns, or a line with too few or too many of them.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if delimiter == ",":
-                reader = csv.reader(file, strict=True)
+        with path.open(encoding=encoding, newline="") as file:
+            if delimiter == "," if quotes is None else quotes:
+                reader = csv.reader(file, delimiter=delimiter, strict=True)
             else:
                 reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-            header = [name.strip() for name in next(reader, [])]
+            header = [name.strip() for name in names or next(reader, [])]
             check_columns(path, header, columns)
             for cells in reader:
                 if not any(cell.strip() for cell in cells):
@@ -70,8 +98,10 @@ def rows(
                         f"Expected {len(header)} columns in line {reader.line_num} of {path}, "
                         f"but found {len(cells)}; quote text that holds {delimiter!r}."
                     )
+                if strip:
+                    cells = [cell.strip() for cell in cells]
                 named = zip(header, cells, strict=True)
-                yield reader.line_num, {name: cell.strip() for name, cell in named if name}
+                yield reader.line_num, {name: cell for name, cell in named if name}
     except (csv.Error, UnicodeDecodeError) as error:
         raise LayoutError(f"Expected a table in UTF-8 at {path}, but found: {error}.") from error
 
@@ -128,6 +158,36 @@ def choose(table: Mapping[str, T], code: str, what: str, where: str) -> T:
     return table[code]
 
 
+def labels(name: str) -> tuple[str, ...]:
+    """The lines of a list of labels that ships with the package, in the official order.
+
+    >>> len(labels("vggsound"))
+    309
+    """
+    text = (Path(__file__).parent / "_labels" / f"{name}.txt").read_text(encoding="utf-8")
+    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+_DEED = re.compile(
+    r"https?://(?:www\.)?creativecommons\.org/\w+/(?P<terms>[a-z+-]+)/(?P<version>[\d.]+)"
+)
+_TERMS = {"zero": "CC0", "sampling+": "CC Sampling+", "mark": "Public Domain Mark"}
+
+
+def licence(link: str) -> str:
+    """The short name of a licence that is given by its link; anything else stays as it is.
+
+    >>> licence("http://creativecommons.org/licenses/by-nc/3.0/")
+    'CC BY-NC 3.0'
+    >>> licence("http://creativecommons.org/publicdomain/zero/1.0/")
+    'CC0 1.0'
+    """
+    match = _DEED.match(link)
+    if match is None:
+        return link
+    return f"{_TERMS.get(match['terms'], 'CC ' + match['terms'].upper())} {match['version']}"
+
+
 def seeded_split(group: str, *, valid: float = 0.1, test: float = 0.2) -> str:
     """The split of a speaker or source, where a corpus has no official one.
 
@@ -170,3 +230,58 @@ def recordings(folder: Path) -> list[Path]:
     found.sort(key=lambda path: -ranks[path.suffix.lower()])
     stems = {path.stem: path for path in found}
     return [stems[stem] for stem in sorted(stems)]
+
+
+def media(root: Path) -> dict[str, str]:
+    """Every recording below a folder, by stem: one walk, where a look for each would take hours.
+
+    Of several with one stem, the format that stands first in `AUDIO_SUFFIXES` is taken, then the
+    first path. Hidden files and folders are passed over; links are followed, each folder once.
+    """
+    from clara.audio.io import AUDIO_SUFFIXES
+
+    ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
+    found: dict[str, tuple[int, str]] = {}
+    walked: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in walked:
+            folders.clear()
+            continue
+        walked.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            stem, suffix = os.path.splitext(name)  # noqa: PTH122 (millions of names)
+            rank = ranks.get(suffix.lower())
+            if rank is None or name.startswith(".") or found.get(stem, (rank + 1,))[0] <= rank:
+                continue
+            found[stem] = rank, f"{folder}{os.sep}{name}"
+    return {stem: path for stem, (_, path) in found.items()}
+
+
+def video_clip(
+    found: Mapping[str, str], video: str, start: float, root: Path, *, only: bool = True
+) -> Path:
+    """A clip that its user cut from a video, by the names that are in use for it.
+
+    These are the video with the second (six digits, or as it is) or the millisecond at which the
+    clip begins, and the video alone; each of them also with a "Y" before it.
+
+    Args:
+        found: As `media` gives it.
+        video: Id of the video on YouTube.
+        start: Where the clip begins in the video, in seconds.
+        root: The folder of the corpus.
+        only: Whether this is the only clip of the video: then the video alone names it.
+
+    Returns:
+        The file; where there is none, the first of the names that it could have had.
+    """
+    moments = [f"_{round(start * 1000)}"]
+    if start == int(start):
+        moments = [f"_{int(start):06d}", f"_{int(start)}", *moments]
+    for moment in [*moments, ""] if only else moments:
+        for stem in (video + moment, f"Y{video}{moment}"):
+            if stem in found:
+                return Path(found[stem])
+    return root / f"{video}{moments[0]}.wav"
