@@ -6,7 +6,9 @@
     │   └── MissingExtraError an optional dependency is not installed
     └── DataError             what lies on disk is not what it should be (exit code 1)
         ├── AudioError        a recording that cannot be read
+        ├── AlignmentError    a recording in which its words cannot be found
         ├── LayoutError       a corpus folder that does not have its official layout
+        ├── DownloadError     a file that cannot be had, or is not what its owner states
         ├── ShardError        a shard or an index that is broken
         └── CheckpointError   a model folder that is not one
 
@@ -75,8 +77,16 @@ class AudioError(DataError):
         self.cause = cause
 
 
+class AlignmentError(DataError):
+    """A recording in which the words of its transcript cannot be found."""
+
+
 class LayoutError(DataError):
     """A corpus folder that does not have its official layout."""
+
+
+class DownloadError(DataError):
+    """A file that cannot be had, or is not what its owner states."""
 
 
 class ShardError(DataError):
