@@ -1,8 +1,9 @@
-"""RAVDESS: two English sentences, spoken by 24 actors in eight emotions at two intensities.
+"""RAVDESS: two English sentences, spoken and sung by 24 actors in eight emotions.
 
-Expects the unpacked `Audio_Speech_Actors_01-24.zip`: the folders `Actor_01` to `Actor_24`, in the
-folder given or in one of its folders. Only speech is read; songs in the same folders are passed
-over.
+Expects `Audio_Speech_Actors_01-24.zip` and `Audio_Song_Actors_01-24.zip`, or one of them, unpacked:
+the folders `Actor_01` to `Actor_24`, in the folder given or in folders of it. Both archives have
+the same folders, and may be unpacked into one. Nobody sings disgusted or surprised, and actor 18
+does not sing. The videos of the same takes are passed over.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _EMOTIONS = {
 }
 _INTENSITIES = {"01": "normal", "02": "strong"}
 _STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
-_SPEECH = "01"
+_SOUND = "03"
+_MANNERS = {"01": "speaking", "02": "singing"}
 # There is no official split: by actor, men (odd) and women (even) alike in each part.
 _VALID = ("15", "16")
 _TEST = ("17", "18", "19", "20", "21", "22", "23", "24")
@@ -38,7 +40,7 @@ _FIELDS = 7  # modality, channel, emotion, intensity, statement, repetition, act
 def _read(root: Path) -> Iterator[Entry]:
     folders = [*root.glob("*/Actor_[0-9][0-9]"), *root.glob("Actor_[0-9][0-9]")]
     if not folders:
-        _files.require(root, "Actor_01", "RAVDESS (speech)")
+        _files.require(root, "Actor_01", "RAVDESS")
     for folder in sorted(folders):
         for path in _files.recordings(folder):
             fields = path.stem.split("-")
@@ -47,12 +49,18 @@ def _read(root: Path) -> Iterator[Entry]:
                     f"Expected a name of seven numbers such as 03-01-06-01-02-01-12 in {folder}, "
                     f"but found {path.name}; move what is not of RAVDESS away."
                 )
-            if fields[1] == _SPEECH:
-                yield _entry(path, *fields[2:])
+            if fields[0] == _SOUND:
+                yield _entry(path, *fields[1:])
 
 
 def _entry(
-    path: Path, emotion: str, intensity: str, statement: str, repetition: str, actor: str
+    path: Path,
+    channel: str,
+    emotion: str,
+    intensity: str,
+    statement: str,
+    repetition: str,
+    actor: str,
 ) -> Entry:
     where = f"the name {path}"
     split = "valid" if actor in _VALID else "test" if actor in _TEST else "train"
@@ -66,6 +74,7 @@ def _entry(
             "emotion": (_files.choose(_EMOTIONS, emotion, "emotion", where),),
             "gender": (GENDERS[(int(actor) + 1) % 2],),
             "intensity": (_files.choose(_INTENSITIES, intensity, "intensity", where),),
+            "manner": (_files.choose(_MANNERS, channel, "vocal channel", where),),
         },
         speaker=actor,
         extra={"repetition": repetition},
@@ -73,20 +82,21 @@ def _entry(
 
 
 corpus = Corpus(
-    title="RAVDESS (speech)",
+    title="RAVDESS",
     homepage="https://zenodo.org/records/1188976",
     licence="CC BY-NC-SA 4.0",
     cite="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song, "
     "2018, doi:10.1371/journal.pone.0196391",
-    size="1,440 clips of 24 actors, 1.5 h, 215 MB",
-    obtain="Download Audio_Speech_Actors_01-24.zip from https://zenodo.org/records/1188976, unpack "
-    "it and give the folder that holds Actor_01.",
+    size="2,452 clips of 24 actors (1,440 spoken, 1,012 sung), 2.8 h, 413 MB",
+    obtain="Download Audio_Speech_Actors_01-24.zip and Audio_Song_Actors_01-24.zip from "
+    "https://zenodo.org/records/1188976, unpack them into one folder and give that.",
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={
         "emotion": tuple(word for word in EMOTIONS if word in _EMOTIONS.values()),
         "gender": GENDERS,
         "intensity": tuple(_INTENSITIES.values()),
+        "manner": tuple(_MANNERS.values()),
     },
     read=_read,
 )

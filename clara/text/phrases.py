@@ -73,7 +73,11 @@ Style = Literal["paper", "code", "ensemble"]
 _ARTICLE = re.compile(r"\b([Aa]) (?=\{label\})")
 # How a word is said, where its first letter misleads: "an hour", "an 80", "a unit", "a one".
 _AN = re.compile(r"[aeiou]|hour|honest|heir|8|1[18]\b", re.IGNORECASE)
-_NOT_AN = re.compile(r"(one|once|uni(?!n|m)|us[aeiu]|u[bky]|ute|eu)", re.IGNORECASE)
+_NOT_AN = re.compile(r"(one|once|uni(?!n|m)|us[aeiu]|us\b|u[bky]|ute|eu)", re.IGNORECASE)
+# An age may be a decade: who is in their twenties is not "a twenties year old".
+_DECADE = re.compile(r"teens|(twen|thir|for|fif|six|seven|eigh|nine)ties|\d+s")
+_YEAR_OLD = re.compile(r"\b([Aa]) \{label\} year old( person)?")
+_POSSESSIVES = {"man": "his", "woman": "her"}
 
 
 def prompt(kind_or_template: str, label: str) -> str:
@@ -91,6 +95,8 @@ def prompt(kind_or_template: str, label: str) -> str:
     'A person talking in an angry voice'
     >>> prompt("language", "pl")
     'Polish speaker'
+    >>> prompt("age", "twenties")
+    'A person in their twenties'
     >>> prompt("A {label} can be heard", "church bell")
     'A church bell can be heard'
     """
@@ -161,6 +167,19 @@ def captions(labels: Labels, transcript: str = "", language: str = "") -> tuple[
     return tuple(dict.fromkeys(sentence for sentence in sentences if sentence))
 
 
+def person(labels: Labels) -> str:
+    """Who speaks, as far as age and gender are known.
+
+    >>> person({"gender": ("woman",), "age": ("28",)}), person({"age": ("teens",)})
+    ('A 28 year old woman', 'A person in their teens')
+    """
+    who = listing(_clean_all(labels.get("gender", ()))) or "person"
+    age = next(iter(_clean_all(labels.get("age", ()))), "")
+    if _DECADE.fullmatch(age):
+        return _fill("A {label}", f"{who} in {_POSSESSIVES.get(who, 'their')} {age}")
+    return _fill("A {label}", f"{age} year old {who}" if age else who)
+
+
 def listing(words: Sequence[str]) -> str:
     """Words as one phrase.
 
@@ -177,10 +196,7 @@ def _speech(known: Labels, spoken: str) -> Iterator[str]:
     if not spoken and not known.keys() & {"emotion", "gender", "age", "intensity", "accent"}:
         return
     sung = "singing" in known.get("manner", ())
-    who = listing(known.get("gender", ())) or "person"
-    if "age" in known:
-        who = f"{known['age'][0]} year old {who}"
-    sentence = _fill("A {label}", who)
+    sentence = person(known)
     if spoken:
         sentence += f' {"singing" if sung else "saying"} "{spoken}"'
     else:
@@ -211,9 +227,13 @@ def _sounds(sounds: Sequence[str]) -> Iterator[str]:
 
 
 def _table_ii(known: Labels, language: str) -> Iterator[str]:
+    sung = "singing" in known.get("manner", ())
     for kind in ("emotion", "gender", "age", "intensity", "scene", "accent", "manner", "imitation"):
+        template = TEMPLATES[kind][0]
+        if sung:
+            template = template.replace("talking", "singing")
         for label in known.get(kind, ()):
-            yield prompt(kind, label)
+            yield prompt(template, label)
     for label in known.get("language", ()) or (language_name(language),):
         if label:
             yield prompt("language", label)
@@ -225,6 +245,8 @@ def _fill(template: str, label: str) -> str:
     label = _clean(label)
     if not label:
         raise UsageError("Expected a label to ask for, but found an empty one; name the class.")
+    if _DECADE.fullmatch(label):
+        template = _YEAR_OLD.sub(r"\1 person in their {label}", template)
     if _AN.match(label) and not _NOT_AN.match(label):
         template = _ARTICLE.sub(r"\1n ", template)
     return template.replace("{label}", label)
