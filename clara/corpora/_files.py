@@ -15,6 +15,8 @@ from clara.errors import LayoutError
 
 T = TypeVar("T")
 
+_TOO_MANY = 60  # codes for one message
+
 
 def require(root: Path, relative: str, title: str) -> Path:
     """The file or folder `relative` of a corpus.
@@ -121,6 +123,28 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         raise LayoutError(f"Expected text in UTF-8 at {path}, but found: {error}.") from error
 
 
+_PROMPT = re.compile(r'\(\s*(\S+)\s+"(.*)"\s*\)')
+
+
+def festvox(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a transcript in the form of Festival: `( arctic_a0001 "Author of the ..." )`.
+
+    Returns:
+        Of each line the name of the recording and what is said.
+
+    Raises:
+        LayoutError: A line has another form.
+    """
+    for number, line in lines(path):
+        match = _PROMPT.fullmatch(line.strip())
+        if match is None:
+            raise LayoutError(
+                f"Expected '( arctic_a0001 \"TEXT\" )' in line {number} of {path}, "
+                f"but found {line[:60]!r}."
+            )
+        yield match[1], match[2].replace('\\"', '"').strip()
+
+
 def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -> None:
     """Checks that a table has the columns that are wanted, and each name once.
 
@@ -152,8 +176,11 @@ def choose(table: Mapping[str, T], code: str, what: str, where: str) -> T:
         LayoutError: The corpus has no such code.
     """
     if code not in table:
+        codes = list(table)
+        if len(codes) > _TOO_MANY:
+            codes = [*codes[:5], f"... ({len(codes)} in all)"]
         raise LayoutError(
-            f"Expected {what} to be one of {', '.join(table)} in {where}, but found {code!r}."
+            f"Expected {what} to be one of {', '.join(codes)} in {where}, but found {code!r}."
         )
     return table[code]
 
