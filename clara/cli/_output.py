@@ -47,6 +47,20 @@ def show_table(rows: Sequence[Mapping[str, object]], title: str = "") -> None:
     print("\n".join(line.rstrip() for line in printed.get().strip("\n").splitlines()))
 
 
+def show_fields(fields: Mapping[str, str], title: str) -> None:
+    """Prints named texts on stdout: as a table on a terminal, as lines to cut and search in a pipe.
+
+    Args:
+        fields: Name to text.
+        title: What they are of.
+    """
+    if sys.stdout.isatty():
+        show_table([{"field": name, title: text} for name, text in fields.items()])
+        return
+    for name, text in fields.items():
+        print(f"{name}: {text}")
+
+
 def note(text: str) -> None:
     """Prints a line for the person at the keyboard on stderr, where it spoils no output."""
     print(text, file=sys.stderr)

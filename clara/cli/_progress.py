@@ -17,6 +17,49 @@ def is_first() -> bool:
 
 
 @contextmanager
+def bytes_bar(what: str) -> Iterator[Told]:
+    """A bar in bytes on stderr for as long as the block lasts.
+
+    Args:
+        what: What comes or goes, such as a file.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(escape(what), total=None)
+        # What an earlier run brought tells nothing of the speed of this one.
+        begun = False
+
+        def told(done: int, total: int) -> None:
+            nonlocal begun
+            if not begun:
+                progress.reset(task, total=total or None, completed=done)
+                begun = True
+            progress.update(task, completed=done, total=total or None)
+
+        yield told
+
+
+@contextmanager
 def bar(what: str) -> Iterator[Told]:
     """A bar on stderr for as long as the block lasts.
 

@@ -1,43 +1,127 @@
-"""The command that tells what corpora there are."""
+"""The command that tells what corpora there are, and fetches them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from clara import corpora as room
 from clara.cli import _output
+from clara.errors import UsageError
+
+if TYPE_CHECKING:
+    from clara.fetch import Fetched
 
 __all__ = ["corpora"]
 
+_NOT_FOR_SALE = re.compile(r"\bNC\b|non-?commercial|academic|research", re.IGNORECASE)
+_SHOWN = 5
 
-def corpora(name: Positional[str] = "", json: bool = False) -> None:
-    """List the corpora that CLARA reads, or tell all about one.
+
+def corpora(
+    words: Annotated[Positional[tuple[str, ...]], arg(metavar="[NAME | get NAME FOLDER]")] = (),
+    only: tuple[str, ...] = (),
+    keep: bool = False,
+    json: bool = False,
+) -> None:
+    """List the corpora that CLARA reads, tell all about one, or download one.
+
+    `clara corpora get NAME FOLDER` goes on where it stopped when it is started again, checks what
+    came by its hash, and unpacks it. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured.
 
     Args:
-        name: The corpus to tell about; all are listed if none is named.
-        json: Print JSON instead of a table.
+        words: Nothing to list all, NAME to tell about one, get NAME FOLDER to download one.
+        only: Names of files to download, with * for any letters; all if none are given.
+        keep: Keep the archives after they are unpacked.
+        json: Print JSON.
     """
-    if name:
-        record = _record(room.get(name))
-        if json:
-            _output.show_json(record)
-        else:
-            _output.show_table([{"field": key, name: value} for key, value in _lines(record)])
-        return
+    match words:
+        case ("get", name, folder):
+            _get(name, Path(folder).expanduser(), only, keep=keep, json=json)
+        case ("get", *_):
+            raise UsageError(
+                f"Expected a corpus and a folder behind get, but found {' '.join(words[1:])!r}; "
+                "try: clara corpora get esc50 ~/data/ESC-50"
+            )
+        case ():
+            _list(json=json)
+        case (name,):
+            _tell(name, json=json)
+        case _:
+            raise UsageError(
+                f"Expected the name of one corpus, but found {' '.join(words)!r}; "
+                "to download one: clara corpora get NAME FOLDER"
+            )
+
+
+def _list(*, json: bool) -> None:
     records = {each: _record(room.get(each)) for each in room.names()}
     if json:
         _output.show_json(records)
         return
-    columns = ("title", "languages", "licence", "size")
+    columns = ("title", "languages", "licence", "size", "download")
     _output.show_table(
         [
             {"name": each, **{column: _text(record[column]) for column in columns}}
             for each, record in records.items()
         ]
     )
-    _output.note("More on one, with how to get it: clara corpora NAME")
+    _output.note("More on one: clara corpora NAME. To fetch it: clara corpora get NAME FOLDER")
+
+
+def _tell(name: str, *, json: bool) -> None:
+    record = _record(room.get(name))
+    if json:
+        _output.show_json(record)
+        return
+    fields: dict[str, str] = {}
+    for key, value in record.items():
+        if key == "downloads":
+            continue
+        if isinstance(value, Mapping):
+            fields |= {f"{key} ({kind})": _text(values) for kind, values in value.items()}
+        else:
+            fields[key] = _text(value)
+    _output.show_fields(fields, name)
+
+
+def _get(name: str, folder: Path, only: Sequence[str], *, keep: bool, json: bool) -> None:
+    from clara.cli._progress import bytes_bar
+    from clara.fetch import fetch
+
+    corpus = room.get(name)
+    _output.note(f"{corpus.title}, {corpus.licence}. Cite: {corpus.cite}")
+    if _NOT_FOR_SALE.search(corpus.licence):
+        _output.note("Its owner does not allow commercial use, or limits it: see the licence.")
+    done = fetch(corpus, folder, only=only, keep=keep, note=_output.note, bar=bytes_bar)
+    if json:
+        _output.show_json({"corpus": name, "licence": corpus.licence, "result": done})
+    _sum_up(name, corpus, done)
+
+
+def _sum_up(name: str, corpus: room.Corpus, done: Fetched) -> None:
+    """Tells a person what came of it, on stderr."""
+    if not done.fetched:
+        _output.note(f"Nothing to do: {_few(done.already)} is in {done.folder}.")
+    elif done.unchecked:
+        _output.note(
+            f"The owner states no hash of {_few(done.unchecked)}; what came is noted in "
+            f"{done.folder / 'downloads.json'}, so that a repeat is checked."
+        )
+    if done.passed_over:
+        _output.note(f"{done.passed_over} links or devices in archives were passed over.")
+    if done.kept:
+        _output.note(f"Left as it was there, with other contents: {_few(done.kept)}.")
+    if done.archives:
+        _output.note(f"Kept: {_few([str(path) for path in done.archives])}")
+    if done.lacks:
+        _output.note(f"Not to be read yet: {done.lacks} {corpus.obtain}")
+    else:
+        _output.note(f"Next: clara prepare {name} {done.folder} SHARDS")
 
 
 def _record(corpus: room.Corpus) -> dict[str, object]:
@@ -51,15 +135,26 @@ def _record(corpus: room.Corpus) -> dict[str, object]:
         "cite": corpus.cite,
         "homepage": corpus.homepage,
         "obtain": corpus.obtain,
+        "download": _download(corpus),
+        "downloads": corpus.downloads,
     }
 
 
-def _lines(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for key, value in record.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{key} ({kind})", _text(values)) for kind, values in value.items())
-        else:
-            yield key, _text(value)
+def _download(corpus: room.Corpus) -> str:
+    """What `get` would fetch, in few words."""
+    if not corpus.downloads:
+        return "by hand"
+    from clara.fetch import size, size_text
+
+    whole = size(corpus)
+    count = len(corpus.downloads)
+    files = f"{count} files" if count > 1 else "1 file"
+    return f"{files}, {size_text(whole)}" if whole else files
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _text(value: object) -> str:

@@ -72,6 +72,8 @@ class Corpus:
             can be read is left to whoever decodes them.
         downloads: What `clara corpora get` fetches, unpacked as `read` wants it; empty where the
             owner does not allow it or the audio is not handed out: then `obtain` is exact.
+        partial: Whether recordings go missing by nature, as videos do that are taken offline: those
+            that are not there are left out and counted, but are no bad records.
         yours: Whether it is a form for anyone's own recordings. Their shards are then named after
             where they lie, since each is a corpus of its own.
     """
@@ -87,6 +89,7 @@ class Corpus:
     languages: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     downloads: tuple[Download, ...] = ()
+    partial: bool = False
     yours: bool = False
 
     @property
