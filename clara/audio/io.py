@@ -22,8 +22,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from clara.audio import ogg
-from clara.errors import AudioError
+from clara.audio import containers, ogg
+from clara.audio.faults import empty_slice, fault, no_samples, outside, truncated
 from clara.records import Wave
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.NDArray[np.generic], int]
@@ -46,7 +46,7 @@ _MP3_SLACK = 2 * 1152
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What the header of a recording says.
+    """What a recording is.
 
     Attributes:
         rate: Samples per second.
@@ -67,7 +67,9 @@ class Info:
 
 
 def probe(source: Source) -> Info:
-    """Reads the header of a recording, and no samples.
+    """Reads the header of a recording, and no samples where the header can be trusted.
+
+    Of a container (WebM, MP4, ...) all samples are decoded and counted.
 
     Args:
         source: See `Source`.
@@ -81,8 +83,10 @@ def probe(source: Source) -> Info:
     if isinstance(source, tuple):
         samples, rate = _checked(source)
         return Info(rate, len(samples), 1 if samples.ndim == 1 else samples.shape[1], "ARRAY")
-    with _opened(source) as (file, name, _):
-        return _info(file, name)
+    with _opened(source) as opened:
+        if isinstance(opened, containers.Track):
+            return Info(opened.rate, opened.count(), opened.channels, opened.format)
+        return _info(opened.file, opened.name)
 
 
 def load(
@@ -116,11 +120,13 @@ def load(
     else:
         with _opened(source) as opened:
             name = opened.name
-            info = _info(opened.file, name)
-            own_rate = info.rate
-            wave = _read(opened, info, _bounds(start, end, info, name))
+            if isinstance(opened, containers.Track):
+                own_rate, wave = opened.rate, opened.read(start, end)
+            else:
+                info = _info(opened.file, name)
+                own_rate, wave = info.rate, _read(opened, info, _bounds(start, end, info, name))
     if not np.isfinite(wave).all():
-        raise _error(name, "it has samples that are NaN or infinite", "Encode it again")
+        raise fault(name, "it has samples that are NaN or infinite", "Encode it again")
     if rate is not None and rate != own_rate:
         return resample(wave, own_rate, rate), rate
     return wave, own_rate
@@ -191,11 +197,6 @@ _ARRAY = "the array of samples"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-def _error(name: str, found: str, do: str, detail: str = "") -> AudioError:
-    said = f"{found} ({detail})" if detail else found
-    return AudioError(f"Expected a recording in {name}, but {said}. {do}.", cause=found)
-
-
 class _Opened(NamedTuple):
     """A decoder, what to call the recording in errors, and the last sample to seek to."""
 
@@ -205,7 +206,9 @@ class _Opened(NamedTuple):
 
 
 @contextmanager
-def _opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[_Opened]:
+def _opened(
+    source: str | os.PathLike[str] | bytes | BinaryIO,
+) -> Iterator[_Opened | containers.Track]:
     name, stream = _stream(source)
     # By its path the decoder reads a file without coming back to Python for each piece.
     target = os.fspath(source) if isinstance(source, str | os.PathLike) else stream
@@ -215,14 +218,18 @@ def _opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[_Open
             file = soundfile.SoundFile(target)
         except (soundfile.LibsndfileError, TypeError) as error:
             # A TypeError is the answer to a name that ends in .raw.
-            raise _error(
-                name,
-                "what it holds is not audio that libsndfile can read",
-                f"Convert it to one of {', '.join(AUDIO_SUFFIXES[:5])}, or fetch it again",
-                _reason(error),
-            ) from error
-        with file:
-            yield _Opened(file, name, reach)
+            with containers.opened(stream, name, lasting=target is not stream) as track:
+                if track is None:
+                    raise fault(
+                        name,
+                        "what it holds is not audio that can be read",
+                        f"Convert it to one of {', '.join(AUDIO_SUFFIXES[:5])}, or fetch it again",
+                        _reason(error),
+                    ) from error
+                yield track
+        else:
+            with file:
+                yield _Opened(file, name, reach)
     finally:
         if not hasattr(source, "read"):
             stream.close()
@@ -244,7 +251,7 @@ def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Bin
             return name, Path(source).open("rb")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise _error(name, "it cannot be opened", "Check the path", reason) from error
+            raise fault(name, "it cannot be opened", "Check the path", reason) from error
     assert hasattr(source, "read"), f"not a source of audio: {type(source).__name__}"
     name = repr(getattr(source, "name", "the file object given"))
     if not (hasattr(source, "seekable") and source.seekable()):
@@ -257,25 +264,25 @@ def _reach(stream: BinaryIO, name: str) -> int:
     stream.seek(0)
     head = stream.read(512)
     if not head:
-        raise _error(name, "the file is empty", "Fetch it again")
+        raise fault(name, "the file is empty", "Fetch it again")
     if head.startswith(_POINTER):
-        raise _error(name, "it is a Git LFS pointer, not the file itself", "Run `git lfs pull`")
+        raise fault(name, "it is a Git LFS pointer, not the file itself", "Run `git lfs pull`")
     reach = sys.maxsize
     if head.startswith(ogg.MAGIC):
         whole, reach = ogg.ending(stream)
         if not whole:
-            raise _truncated(name)
+            raise truncated(name)
     stream.seek(0)
     return reach
 
 
 def _info(file: soundfile.SoundFile, name: str) -> Info:
     if not file.frames:
-        raise _error(name, "it holds no samples", "Remove it, or fetch it again")
+        raise no_samples(name)
     # The decoder reads a cut file as a shorter one, and says so only in its log.
     promised = _PROMISED.search(file.extra_info)
     if promised and int(promised[2]) < int(promised[1]) < _STREAMED:
-        raise _truncated(name)
+        raise truncated(name)
     return Info(file.samplerate, file.frames, file.channels, file.format)
 
 
@@ -286,10 +293,6 @@ _PROMISED = re.compile(r"(?:data|Data Size|SSND|riff|Riff size) *: (\d+) \(shoul
 _STREAMED = 0x7FFF_0000
 
 
-def _truncated(name: str) -> AudioError:
-    return _error(name, "it is truncated: the end is missing", "Fetch it again")
-
-
 def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", error)).rstrip(".")
 
@@ -298,20 +301,10 @@ def _bounds(start: float, end: float | None, info: Info, name: str) -> tuple[int
     """The slice in samples: at least one, all inside the recording."""
     stop = info.seconds if end is None else end
     if not (math.isfinite(start) and math.isfinite(stop) and 0 <= start < stop):
-        raise _error(
-            name,
-            "the slice asked for is empty",
-            "Ask for 0 <= start < end",
-            f"{start:g} s to {stop:g} s of {info.seconds:g} s",
-        )
+        raise empty_slice(name, start, stop, info.seconds)
     first, last = round(start * info.rate), min(round(stop * info.rate), info.frames)
     if first >= info.frames:
-        raise _error(
-            name,
-            "it ends before the slice asked for begins",
-            "Ask for a slice inside of it",
-            f"{start:g} s to {stop:g} s of {info.seconds:g} s",
-        )
+        raise outside(name, start, stop, info.seconds)
     return first, max(last, first + 1)
 
 
@@ -327,30 +320,28 @@ def _read(opened: _Opened, info: Info, bounds: tuple[int, int]) -> Wave:
         # does not hold is reserved, but never touched.
         block = file.read(last - at, dtype="float32")
     except (soundfile.LibsndfileError, MemoryError, ValueError) as error:
-        raise _error(
-            name, "it is truncated or damaged", "Fetch it again", _reason(error)
-        ) from error
+        raise fault(name, "it is truncated or damaged", "Fetch it again", _reason(error)) from error
     missing = last - at - len(block)
     if len(block) <= first - at or missing > (_MP3_SLACK if info.format == "MP3" else 0):
-        raise _truncated(name)
+        raise truncated(name)
     return _mono(block[first - at :])
 
 
 def _checked(source: tuple[npt.NDArray[np.generic], int]) -> tuple[npt.NDArray[np.generic], int]:
     samples, rate = np.asarray(source[0]), int(source[1])
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu" or rate <= 0:
-        raise _error(
+        raise fault(
             _ARRAY,
             "it is not one",
             "Give numbers of shape [T] or [T, channels] and a rate in hertz",
             f"shape {samples.shape}, type {samples.dtype}, rate {rate}",
         )
     if samples.ndim == 2 and samples.shape[1] > max(32, samples.shape[0]):
-        raise _error(
+        raise fault(
             _ARRAY, "it has too many channels", "Give [T, channels]", f"shape {samples.shape}"
         )
     if not samples.size:
-        raise _error(_ARRAY, "it holds no samples", "Give at least one")
+        raise fault(_ARRAY, "it holds no samples", "Give at least one")
     return samples, rate
 
 
