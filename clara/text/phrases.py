@@ -195,6 +195,9 @@ def _speech(known: Labels, spoken: str) -> Iterator[str]:
     """'A gender saying transcription in a emotion voice', as far as it is known."""
     if not spoken and not known.keys() & {"emotion", "gender", "age", "intensity", "accent"}:
         return
+    if "imitation" in known:
+        yield f"{person(known)} imitating the sound of {listing(known['imitation'])}"
+        return
     sung = "singing" in known.get("manner", ())
     sentence = person(known)
     if spoken:
