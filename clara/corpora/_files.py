@@ -185,6 +185,21 @@ def choose(table: Mapping[str, T], code: str, what: str, where: str) -> T:
     return table[code]
 
 
+def counts(row: Mapping[str, str], where: str) -> bool:
+    """Whether a vocal imitation is to be used: one that is included, no draft and no trial.
+
+    Args:
+        row: With the columns included, draft and training, in any case of letters.
+        where: For the message.
+
+    Raises:
+        LayoutError: One of them is neither true nor false.
+    """
+    wanted = {"included": True, "draft": False, "training": False}
+    flags = {"true": True, "false": False}
+    return wanted == {flag: choose(flags, row[flag].lower(), flag, where) for flag in wanted}
+
+
 def labels(name: str) -> tuple[str, ...]:
     """The lines of a list of labels that ships with the package, in the official order.
 
