@@ -14,14 +14,6 @@ from clara.records import Entry
 Miniature = Callable[[str], Path]
 
 
-@pytest.fixture
-def read(miniature: Miniature) -> Callable[[str], dict[str, Entry]]:
-    def by_key(name: str) -> dict[str, Entry]:
-        return {entry.key: entry for entry in corpora.get(name).read(miniature(name))}
-
-    return by_key
-
-
 Read = Callable[[str], dict[str, Entry]]
 
 
@@ -56,9 +48,13 @@ def test_urbansound8k(read: Read):
 
 def test_ravdess(read: Read):
     entries = read("ravdess")
-    assert "03-02-03-01-01-01-24" not in entries  # a song
     entry = entries["03-01-06-01-02-02-02"]
-    assert entry.labels == {"emotion": ("fearful",), "gender": ("woman",), "intensity": ("normal",)}
+    assert entry.labels == {
+        "emotion": ("fearful",),
+        "gender": ("woman",),
+        "intensity": ("normal",),
+        "manner": ("speaking",),
+    }
     assert entry.transcript == "Dogs are sitting by the door"
     assert (entry.split, entry.speaker, entry.language) == ("train", "02", "en")
     assert entries["03-01-05-02-01-01-01"].labels["gender"] == ("man",)
@@ -71,7 +67,7 @@ def test_ravdess_in_the_folders_of_both_archives(miniature: Miniature):
     (root / "Audio_Song_Actors_01-24" / "Actor_01").mkdir()
     for folder in list(root.glob("Actor_*")):
         folder.rename(root / "Audio_Speech_Actors_01-24" / folder.name)
-    assert len(list(corpora.get("ravdess").read(root))) == 6
+    assert len(list(corpora.get("ravdess").read(root))) == 8
 
 
 def test_emodb(read: Read):
@@ -137,7 +133,7 @@ def test_ljspeech_takes_quotes_and_null_as_words(read: Read):
     assert [entry.split for entry in entries.values()] == ["train", "valid", "test"]
 
 
-@pytest.mark.parametrize("name", ["ravdess", "emodb", "nemo"])
+@pytest.mark.parametrize("name", ["ravdess", "emodb", "nemo", "cmu_arctic"])
 def test_each_part_to_learn_and_to_test_has_men_and_women(name: str):
     module = __import__(f"clara.corpora.{name}", fromlist=["corpus"])
     people = dict(_people(name, module))
@@ -148,18 +144,23 @@ def test_each_part_to_learn_and_to_test_has_men_and_women(name: str):
 
 
 def _people(name: str, module) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Of each speaker the split and the gender."""
     if name == "nemo":
         women = ("EB0", "KD0", "MK0", "IC0")
         for speaker, split in module._SPLITS.items():
             yield speaker, (split, "woman" if speaker in women else "man")
         return
-    speakers = module._SPEAKERS if name == "emodb" else [f"{actor:02}" for actor in range(1, 25)]
-    for speaker in speakers:
+    if name == "ravdess":
+        actors = [f"{actor:02}" for actor in range(1, 25)]
+        genders = {actor: "man" if int(actor) % 2 else "woman" for actor in actors}
+    else:
+        table = module._SPEAKERS if name == "emodb" else module._VOICES
+        genders = {speaker: gender for speaker, (gender, _) in table.items()}
+    for speaker, gender in genders.items():
         split = (
             "valid" if speaker in module._VALID else "test" if speaker in module._TEST else "train"
         )
-        man = module._SPEAKERS[speaker][0] == "man" if name == "emodb" else int(speaker) % 2
-        yield speaker, (split, "man" if man else "woman")
+        yield speaker, (split, gender)
 
 
 BROKEN = [
@@ -172,6 +173,31 @@ BROKEN = [
     ("nemo", "data.tsv", "EB0\t", "ZZ9\t", r"speaker_id .* line 2 .* 'ZZ9'"),
     ("arabic_speech_commands", "val.csv", ",up", ",upp", r"class .* line 2 .*val\.csv.* 'upp'"),
     ("ljspeech", "metadata.csv", "|null|null", "|null", r"line 3 .*metadata\.csv.* 'LJ001-0010\|"),
+    (
+        "common_voice",
+        "cv-corpus-11.0-2022-09-21/en/test.tsv",
+        "\tgender",
+        "\tsex",
+        r"columns gender in .*test\.tsv, but its first line has: client_id",
+    ),
+    ("mswc", "en/en_test.csv", "FEMALE", "F", r"GENDER .* line 2 of .*en_test\.csv, .* 'F'"),
+    ("mswc", "en/en_test.csv", "True", "yes", r"VALID .* line 2 of .*en_test\.csv, .* 'yes'"),
+    ("mswc", "rm-sursilv/rm-sursilv_splits.csv", "DEV", "VAL", r"SET .* line 3 .* 'val'"),
+    ("librispeech", "LibriSpeech/SPEAKERS.TXT", "| F |", "| W |", r"SEX .* line 5 .* 'W'"),
+    ("librispeech", "LibriSpeech/SPEAKERS.TXT", "| F |", "F", r"five columns .* line 5 "),
+    ("librispeech", "LibriSpeech/SPEAKERS.TXT", "60   |", "61   |", r"speaker .* '60'"),
+    (
+        "librispeech",
+        "LibriSpeech/dev-clean/84/121123/84-121123.trans.txt",
+        "84-121123-0000",
+        "0000",
+        r"'84-121123-0000 TRANSCRIPT' in line 1 .* '0000 GO",
+    ),
+    ("crema_d", "VideoDemographics.csv", "1003,", "1903,", r"actor .* 1003_IEO.* '1003'"),
+    ("crema_d", "VideoDemographics.csv", '51,"Male', '51,"M', r"Sex .* actor 1001.* 'M'"),
+    ("crema_d", "processedResults/summaryTable.csv", '"D:N"', '"D:X"', r"VoiceVote .* 'X'"),
+    ("emns", "metadata.csv", "|Sarcastic|", "|Ironic|", r"emotion .* line 3 .* 'Ironic'"),
+    ("emns", "metadata.csv", "|20s|7", "|20s", r"11 columns in line 2 .* found 10"),
 ]
 
 
@@ -195,6 +221,10 @@ STRANGERS = [
     ("emodb", "wav/17a01Fa.wav", r"speaker .* '17'"),
     ("fsdd", "recordings/ten.wav", r"7_jackson_32 .* found ten\.wav"),
     ("speech_commands", "yes/yes.wav", r"0a7c2a8d_nohash_0 .* found yes\.wav"),
+    ("crema_d", "AudioWAV/1001.wav", r"1001_IEO_ANG_HI .* found 1001\.wav"),
+    ("crema_d", "AudioWAV/1001_IEO_BOR_HI.wav", r"emotion .* 'BOR'"),
+    ("emov_db", "sam_Disgusted/take.wav", r"anger_1-28_0011\.wav .* found take\.wav"),
+    ("ravdess", "Actor_01/03-03-01-01-01-01-01.wav", r"vocal channel .* '03'"),
 ]
 
 

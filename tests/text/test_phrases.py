@@ -15,6 +15,7 @@ from clara.text.phrases import (
     TEMPLATES,
     captions,
     listing,
+    person,
     prompt,
     prompts,
 )
@@ -64,6 +65,10 @@ ARTICLES = [
     ("European", "a European"),
     ("Ukrainian", "a Ukrainian"),
     ("utensil", "a utensil"),
+    ("US American", "a US American"),
+    ("usher", "an usher"),
+    ("Indian", "an Indian"),
+    ("Israeli", "an Israeli"),
     ("8", "an 8"),
     ("18", "an 18"),
     ("11", "an 11"),
@@ -87,6 +92,36 @@ def test_only_the_article_before_the_label_changes():
 @pytest.mark.parametrize("label", ["{label}", "{}", "%s", "\\1", "a  b\n c", "🐕", "⁧كلب⁩"])
 def test_a_label_is_never_code(label: str):
     assert prompt("sound", label) == f"The sound of {' '.join(label.split())}"
+
+
+AGES = [
+    ("28", "A 28 year old", "A 28 year old person talking"),
+    ("8", "An 8 year old", "An 8 year old person talking"),
+    ("twenties", "A person in their twenties", "A person in their twenties talking"),
+    ("teens", "A person in their teens", "A person in their teens talking"),
+    ("80s", "A person in their 80s", "A person in their 80s talking"),
+]
+
+
+@pytest.mark.parametrize(("age", "first", "second"), AGES)
+def test_ages_in_years_and_in_decades(age: str, first: str, second: str):
+    assert prompts("age", age, style="ensemble") == (first, second)
+    assert [prompt(template, age) for template in TEMPLATES["age"]] == [first, second]
+    assert prompts("age", age, style="code") == (first,)
+
+
+@pytest.mark.parametrize("decade", corpora.get("common_voice").labels["age"])
+def test_every_decade_of_common_voice_is_one(decade: str):
+    assert prompt("age", decade) == f"A person in their {decade}"
+
+
+def test_who_speaks():
+    assert person({}) == "A person"
+    assert person({"gender": ("man",), "age": ("forties",)}) == "A man in his forties"
+    assert person({"gender": ("man",), "age": ("18",)}) == "An 18 year old man"
+    assert person({"age": ("30s",), "emotion": ("sad",)}) == "A person in their 30s"
+    both = {"gender": ("man", "woman"), "age": ("30s",)}
+    assert person(both) == "A man and woman in their 30s"
 
 
 def test_languages_are_named():
@@ -154,6 +189,33 @@ CAPTIONS = [
     ),
     ({"emotion": ("calm",)}, "", "", ("A person talking in a calm voice",)),
     ({"gender": ("man",)}, "", "", ("A man talking", "A man")),
+    (
+        {"gender": ("woman",), "age": ("teens",), "accent": ("Indian",)},
+        "Yes.",
+        "en",
+        (
+            'A woman in her teens saying "Yes." with an Indian accent',
+            "A woman",
+            "A person in their teens",
+            "A person talking in an Indian accent",
+            "English speaker",
+            "Yes.",
+        ),
+    ),
+    (
+        {"emotion": ("talking",), "manner": ("singing",), "accent": ("Irish",)},
+        "",
+        "",
+        (
+            "A person singing in a talking voice with an Irish accent",
+            "A person singing in a talking voice",
+            "A person singing in an Irish accent",
+            "A person singing",
+        ),
+    ),
+    ({"manner": ("speaking",), "gender": ("man",)}, "", "", (
+        "A man talking", "A man", "A person speaking",
+    )),
     ({"age": ("8",)}, "", "", ("An 8 year old person talking", "An 8 year old")),
     (
         {"intensity": ("normal",)},
@@ -217,6 +279,8 @@ def test_listing():
 
 def test_language_names():
     assert language_name("PT_br") == "Portuguese"
+    assert language_name("rm-sursilv") != language_name("rm_vallader") != language_name("rm")
+    assert language_name("zh-CN") == "Chinese" != language_name("zh-HK")
     assert language_name("") == ""
     assert len(LANGUAGES) > 150
     assert all(tag.islower() and 2 <= len(tag) <= 3 for tag in LANGUAGES)
