@@ -40,12 +40,13 @@ def evaluate(
     from clara.errors import UsageError
     from clara.evaluate import report as reports
     from clara.evaluate.run import compare
+    from clara.pictures.html import make_folder
     from clara.shards import Index
 
     if not models:
         raise UsageError("Expected a model to evaluate, but found none; name its folder.")
     if report:
-        reports.make_folder(report)  # before hours of work, not after
+        make_folder(report)  # before hours of work, not after
     asked = tuple(dict.fromkeys(models))
     encoders = _named(asked)
     with bar("recordings") as told:

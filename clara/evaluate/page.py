@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 
-from clara import __version__, evaluate
-from clara.evaluate import svg
+from clara import __version__
 from clara.evaluate.embedded import TRAINED
 from clara.evaluate.figures import MAIN_FIGURES, OTHER_FIGURES, interval, primary
 from clara.evaluate.run import Results
-from clara.evaluate.svg import Bar, Points, percent
+from clara.pictures import svg
+from clara.pictures.html import card, document, grid, section, table_row
+from clara.pictures.svg import Bar, Points, percent
 from clara.records import Scores
 
 Curves = Mapping[str, Mapping[str, Points]]
@@ -52,24 +52,14 @@ def page(results: Results, curves: Curves) -> str:
     body = [
         _head(results, models),
         _cards(honest),
-        _section("All figures", _table(honest), _READING) if honest else "",
-        _section("Not results: trained on these recordings", _table(known), _KNOWN)
-        if known
-        else "",
+        section("All figures", _table(honest), _READING) if honest else "",
+        section("Not results: trained on these recordings", _table(known), _KNOWN) if known else "",
         _training(curves),
         _confusions(ordered),
         _methods(ordered),
         _missing(results),
     ]
-    style = files(evaluate).joinpath("report.css").read_text(encoding="utf-8")
-    title = escape(f"CLARA evaluation: {', '.join(models)}")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        + "\n".join(filter(None, body))
-        + "\n</body>\n</html>\n"
-    )
+    return document(f"CLARA evaluation: {', '.join(models)}", body)
 
 
 _READING = (
@@ -113,15 +103,12 @@ def _cards(scores: Sequence[Scores]) -> str:
         counts = sorted({each.support for each in mine})
         note = f"{' to '.join(f'{count:,}' for count in (counts[0], *counts[1:][-1:]))} recordings"
         note += "".join(dict.fromkeys(_met(each) for each in mine))
-        cards.append(
-            f'<figure class="card"><h3>{escape(task)} {seen}</h3>{svg.bars(rows)}'
-            f"<figcaption>{note}</figcaption></figure>"
-        )
+        cards.append(card(f"{escape(task)} {seen}", svg.bars(rows), note))
     key = (
         '<p class="key"><span><i class="c"></i>chance</span><span><i class="m"></i>always the most '
         'frequent class</span><span><i class="w"></i>95 % interval</span></p>'
     )
-    return _section("Results", f'<div class="grid">{"".join(cards)}</div>{key}') if cards else ""
+    return section("Results", grid(cards) + key) if cards else ""
 
 
 def _met(scores: Scores) -> str:
@@ -170,8 +157,8 @@ def _table(scores: Sequence[Scores]) -> str:
             _badge(each.seen),
             f'<div class="beside">{escape(beside)}</div>',
         )
-        lines.append(_row("td", cells, [name in numeric for name in columns]))
-    head = _row("th", columns, [name in numeric for name in columns])
+        lines.append(table_row("td", cells, [name in numeric for name in columns]))
+    head = table_row("th", columns, [name in numeric for name in columns])
     return f'<div class="card scroll"><table>{head}{"".join(lines)}</table></div>'
 
 
@@ -180,14 +167,6 @@ def _named(figure: str) -> str:
     if figure == "accuracy":
         return ""
     return f'<div class="small muted">{escape(MAIN_FIGURES.get(figure, figure))}</div>'
-
-
-def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
-    made = (
-        f'<{tag} class="number">{cell}</{tag}>' if number else f"<{tag}>{cell}</{tag}>"
-        for cell, number in zip(cells, numeric, strict=True)
-    )
-    return f"<tr>{''.join(made)}</tr>"
 
 
 def _training(curves: Curves) -> str:
@@ -202,11 +181,10 @@ def _training(curves: Curves) -> str:
                 task, _, figure = name.removeprefix("valid/").rpartition("/")
                 grouped.setdefault(f"validation: {figure}", {})[task or figure] = points
         pictures += [
-            f'<figure class="card"><h3>{escape(title)}</h3>{svg.curves(series, "step")}'
-            f"<figcaption>{escape(model)}{_alone(series)}</figcaption></figure>"
+            card(escape(title), svg.curves(series, "step"), escape(model) + _alone(series))
             for title, series in grouped.items()
         ]
-    return _section("Training", f'<div class="grid">{"".join(pictures)}</div>') if pictures else ""
+    return section("Training", grid(pictures)) if pictures else ""
 
 
 def _alone(series: Mapping[str, Points]) -> str:
@@ -240,7 +218,7 @@ def _confusions(scores: Sequence[Scores]) -> str:
             f'<div class="row">{pictures}</div></details>'
         )
     reading = "A row is what was there, a column what the model said, the stronger the more."
-    return _section("What is taken for what", "".join(shown), reading) if shown else ""
+    return section("What is taken for what", "".join(shown), reading) if shown else ""
 
 
 def _mistakes(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -266,7 +244,7 @@ def _methods(scores: Sequence[Scores]) -> str:
         f"<dl>{_facts(each)}</dl></details>"
         for each in scores
     ]
-    return _section("How it was measured", "".join(shown))
+    return section("How it was measured", "".join(shown))
 
 
 def _facts(scores: Scores) -> str:
@@ -293,8 +271,8 @@ def _value(key: str, value: object) -> str:
 def _small_table(rows: Sequence[Mapping[str, object]]) -> str:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     plain = [False] * len(columns)
-    lines = [_row("td", [_value(c, row.get(c, "")) for c in columns], plain) for row in rows]
-    head = _row("th", [escape(name.replace("_", " ")) for name in columns], plain)
+    lines = [table_row("td", [_value(c, row.get(c, "")) for c in columns], plain) for row in rows]
+    head = table_row("th", [escape(name.replace("_", " ")) for name in columns], plain)
     return f'<div class="scroll"><table>{head}{"".join(lines)}</table></div>'
 
 
@@ -304,7 +282,7 @@ def _missing(results: Results) -> str:
         f"{escape(m.reason)}</li>"
         for m in results.missing
     )
-    return _section("Not measured", f"<ul>{shown}</ul>") if shown else ""
+    return section("Not measured", f"<ul>{shown}</ul>") if shown else ""
 
 
 def _how(scores: Scores) -> str:
@@ -315,8 +293,3 @@ def _how(scores: Scores) -> str:
 def _badge(state: str, who: str = "") -> str:
     words = f"{who}: {state}" if who else state
     return f'<span class="badge {escape(state)}">{escape(words)}</span>'
-
-
-def _section(title: str, content: str, note: str = "") -> str:
-    told = f'<p class="small muted">{escape(note)}</p>' if note else ""
-    return f"<section><h2>{escape(title)}</h2>{told}{content}</section>"

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from clara import __version__
-from clara.errors import DataError, UsageError
+from clara.errors import DataError
 from clara.evaluate.figures import MAIN_FIGURES, interval, primary
 from clara.evaluate.page import page
 from clara.evaluate.run import Results
-from clara.files import replacing, unwritable
+from clara.files import replacing
+from clara.pictures.html import make_folder
 
 
 def rows(results: Results) -> list[dict[str, object]]:
@@ -72,21 +73,6 @@ def write(results: Results, folder: Path, curves: Mapping[str, Path] | None = No
         with replacing(folder / name) as file:
             file.write(content.encode())
     return folder / "index.html"
-
-
-def make_folder(folder: Path) -> None:
-    """Makes the folder of a report, or finds it there.
-
-    Raises:
-        UsageError: It is a file.
-        DataError: It cannot be made.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"Expected {folder} to be a folder for the report, but it is a file.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
 
 
 def read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:

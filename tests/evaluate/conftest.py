@@ -67,6 +67,7 @@ def shards(tmp_path: Path) -> Callable[[Sequence[Clip]], Index]:
                     "labels": json.dumps(labels),
                     "source": clip.source,
                     "speaker": clip.speaker,
+                    "licence": "",
                 }
                 rows.append(row)
         table = pa.Table.from_pylist(rows).select(SCHEMA.names).cast(SCHEMA)

@@ -1,6 +1,6 @@
 """Pictures as SVG text: bars with intervals, curves, confusion matrices.
 
-Nothing here knows a colour: shapes carry classes, and the style sheet of the page (`report.css`)
+Nothing here knows a colour: shapes carry classes, and the style sheet of the page (`page.css`)
 paints them for light and dark. Every word is escaped, whoever chose it.
 """
 

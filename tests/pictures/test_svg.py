@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from clara.evaluate import svg
-from clara.evaluate.svg import Bar
+from clara.pictures import svg
+from clara.pictures.svg import Bar
 
 NASTY = '<script>alert("x")</script> & مرحبا 雨'
 

@@ -1,0 +1,76 @@
+"""The frame of a page, its sections and tables. Whoever fills them escapes what others wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from clara import pictures
+from clara.errors import UsageError
+from clara.files import unwritable
+
+
+def document(title: str, body: Sequence[str]) -> str:
+    """A whole page, light or dark as its reader's screen is.
+
+    Args:
+        title: Plain text.
+        body: HTML, one part behind the other; empty parts are left out.
+    """
+    style = files(pictures).joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        + "\n".join(filter(None, body))
+        + "\n</body>\n</html>\n"
+    )
+
+
+def section(title: str, content: str, note: str = "") -> str:
+    """A heading, plain text in small print if there is any, and HTML."""
+    told = f'<p class="small muted">{escape(note)}</p>' if note else ""
+    return f"<section><h2>{escape(title)}</h2>{told}{content}</section>"
+
+
+def card(title: str, picture: str, note: str = "") -> str:
+    """A picture with its title; both title and note are HTML."""
+    told = f"<figcaption>{note}</figcaption>" if note else ""
+    return f'<figure class="card"><h3>{title}</h3>{picture}{told}</figure>'
+
+
+def grid(cards: Sequence[str]) -> str:
+    """Cards side by side, as many as there is room for."""
+    return f'<div class="grid">{"".join(cards)}</div>'
+
+
+def table_row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
+    """A row of a table.
+
+    Args:
+        tag: "td" or "th".
+        cells: HTML.
+        numeric: Which cells are set flush right.
+    """
+    made = (
+        f'<{tag} class="number">{cell}</{tag}>' if number else f"<{tag}>{cell}</{tag}>"
+        for cell, number in zip(cells, numeric, strict=True)
+    )
+    return f"<tr>{''.join(made)}</tr>"
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder of a page, or finds it there.
+
+    Raises:
+        UsageError: It is a file.
+        DataError: It cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"Expected {folder} to be a folder for the report, but it is a file.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
