@@ -25,6 +25,11 @@ from collections.abc import Iterable
 class ClaraError(Exception):
     """The root: `except ClaraError` catches all that CLARA raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Worker processes hand errors over by pickle, which would call the constructor again, with
+        # the message for all its arguments.
+        return _again, (type(self), self.args), self.__dict__
+
 
 class UsageError(ClaraError):
     """The caller asked for something that cannot be; the message says what can."""
@@ -95,3 +100,9 @@ class ShardError(DataError):
 
 class CheckpointError(DataError):
     """A model folder that is not one."""
+
+
+def _again(kind: type[ClaraError], args: tuple[object, ...]) -> ClaraError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error

@@ -136,7 +136,10 @@ class Track:
 
     def count(self) -> int:
         """The samples of one channel, counted by decoding them; nothing can be read afterwards."""
-        return self._trimmed(sum(frame.samples for frame in self._frames))
+        position, last = 0, None
+        for frame in self._frames:
+            position, last = position + frame.samples, frame
+        return self._trimmed(position, last)
 
     def read(self, start: float, end: float | None) -> Wave:
         """Decodes a slice to one channel; nothing else can be read afterwards.
@@ -156,7 +159,7 @@ class Track:
         last = max(round(stop * self.rate), first + 1) if math.isfinite(stop) else sys.maxsize
         # Whether the stated end is the end shows only behind it.
         far = last + _PADDING if self._exact() and last > (self._stream.duration or last) else last
-        position = self._approach(first)
+        position, frame = self._approach(first), None
         blocks: list[Wave] = []
         for frame in self._frames:
             if position >= far:
@@ -165,7 +168,7 @@ class Track:
                 blocks.append(_mono(frame)[max(0, first - position) : last - position])
             position += frame.samples
         else:
-            last = min(last, self._trimmed(position))
+            last = min(last, self._trimmed(position, frame))
             if last <= first:
                 raise outside(self.name, start, stop, last / self.rate)
         return np.concatenate(blocks)[: last - first]
@@ -207,15 +210,18 @@ class Track:
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
             raise _damaged(self.name, error) from error
 
-    def _trimmed(self, position: int) -> int:
-        """The samples of the recording, where `position` have been decoded.
+    def _trimmed(self, position: int, last: av.AudioFrame | None) -> int:
+        """The samples of the recording, where `position` have been decoded, the last in `last`.
 
-        MP4 alone says to the sample where the last packet ends.
+        MP4 alone says where in its last packet it ends: by the length of that packet, or else by
+        that of the whole, to the unit of its times (often a millisecond).
         """
+        if not self._exact() or last is None:
+            return position
+        if 0 < last.duration < last.samples:
+            return position - last.samples + last.duration
         stated = self._stream.duration
-        if self._exact() and stated and 0 <= position - stated < _PADDING:
-            return stated
-        return position
+        return stated if stated and 0 <= position - stated < _PADDING else position
 
     def _exact(self) -> bool:
         """Whether times are those of MP4, in samples."""

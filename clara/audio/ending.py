@@ -19,7 +19,7 @@ _OTHERS = (b"FLV", b"#!AMR", b"wvpk", b"MAC ", b"TTA1", b"\x0b\x77", b"\xff\xf1"
 _STREAMED = 0x7FFF_0000
 # EBML: what has children that may be there without its size, and so is looked into.
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
-_MOST = 2_000_000
+_MOST = 500_000
 
 
 def is_container(head: bytes) -> bool:

@@ -22,8 +22,12 @@ def mux(
     pictures: bool = False,
     options: Mapping[str, str] | None = None,
     more: np.ndarray | None = None,
+    default: int = 0,
 ) -> bytes:
-    """Encodes float samples `[T]` or `[channels, T]`, and `more` as a second stream of sound."""
+    """Encodes float samples `[T]` or `[channels, T]`, and `more` as a second stream of sound.
+
+    The stream of number `default` is marked as the one to play.
+    """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container, options=dict(options or {})) as output:
         if pictures:
@@ -34,7 +38,8 @@ def mux(
             np.atleast_2d(each).astype(np.float32) for each in (wave, more) if each is not None
         ]
         streams = [output.add_stream(codec, rate=rate) for _ in parts]
-        for part, stream in zip(parts, streams, strict=True):
+        for number, (part, stream) in enumerate(zip(parts, streams, strict=True)):
+            stream.disposition = av.stream.Disposition(int(number == default))
             stream.layout = {1: "mono", 2: "stereo", 4: "4.0"}[len(part)]
         if pictures:
             rng = np.random.default_rng(0)
