@@ -31,11 +31,10 @@ from urllib.parse import unquote, urlsplit
 from clara.corpora import Corpus, Download
 from clara.errors import ClaraError, DownloadError, UsageError
 from clara.fetch import archives, http
+from clara.fetch._sink import Told, size_text
 from clara.files import locked, replacing, unwritable
 
 __all__ = ["Fetched", "fetch", "size", "size_text"]
-
-size_text = archives.size_text
 
 RECORD = "downloads.json"
 _WORK = ".downloads"
@@ -43,7 +42,7 @@ _LOCK = ".downloads.lock"
 _UNPACKED = "unpacked"
 _LOOKED_AT = 200  # recordings, to see whether a corpus is there
 
-Bar = Callable[[str], AbstractContextManager[archives.Told]]
+Bar = Callable[[str], AbstractContextManager[Told]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def file_name(url: str) -> str:
 
 
 @contextlib.contextmanager
-def _no_bar(what: str) -> Iterator[archives.Told]:
+def _no_bar(what: str) -> Iterator[Told]:
     yield lambda done, total: None
 
 
@@ -146,6 +145,7 @@ def fetch(
         bar: Makes a progress bar, in bytes, for what it is called with.
 
     Raises:
+        MissingExtraError: What unpacks its archives is not installed.
         UsageError: Its owner does not let it be downloaded, nothing fits `only`, or another run is
             at work on the folder.
         DownloadError: Something cannot be had, or is not what its owner states.
@@ -154,6 +154,8 @@ def fetch(
     if not corpus.downloads:
         raise UsageError(f"{corpus.title} cannot be downloaded by a program. {corpus.obtain}")
     units = _chosen(_units(corpus.downloads), only)
+    for unit in units:
+        archives.check_known(unit.name)
     folder = folder.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
-import re
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -21,22 +20,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
-from clara.errors import DataError, DownloadError, MissingExtraError
+from clara.errors import DownloadError, MissingExtraError
 from clara.fetch._joined import Joined, joined_zip
-from clara.files import unwritable
-
-Told = Callable[[int, int], None]
-"""Tells how many bytes are done, and of how many."""
+from clara.fetch._sink import Member, Sink, Told
 
 _CHUNK = 1 << 18
 _LARGEST_HEADER = 1 << 24
-_MOST_MEMBERS = 20_000_000
-_MOST_TIMES = 100  # sounds shrink to a half, tables to a tenth
-_ALWAYS_ALLOWED = 1 << 30
-_SPARE = 64 << 20  # bytes of the disk that are left alone
-_LONGEST_NAME = 255
+_LONGEST_PADDING = 1 << 26
+_SAYS_UTF8 = 0x800
 _OPENERS: dict[str, Callable[..., Any]] = {
-    ".tar": contextlib.nullcontext,
+    ".tar": io.BufferedReader,
     ".tar.gz": gzip.open,
     ".tgz": gzip.open,
     ".tar.bz2": bz2.open,
@@ -59,13 +52,6 @@ class Unpacked(NamedTuple):
     passed_over: int
 
 
-class _Member(NamedTuple):
-    name: str
-    size: int
-    is_file: bool
-    is_folder: bool
-
-
 def is_archive(name: str) -> bool:
     """Whether a file of this name is unpacked.
 
@@ -85,9 +71,17 @@ def stem(name: str) -> str:
     return name[: len(name) - len(suffix)]
 
 
-def free(folder: Path) -> int:
-    """The bytes that may still be written to the disk of a folder."""
-    return max(0, shutil.disk_usage(folder).free - _SPARE)
+def check_known(name: str) -> None:
+    """Checks that an archive of this name could be unpacked here.
+
+    Raises:
+        MissingExtraError: It is a 7z archive, and the package for these is not installed.
+    """
+    if name.lower().endswith(".7z"):
+        try:
+            import py7zr  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("7z archives", "archives") from error
 
 
 def unpack(
@@ -108,149 +102,14 @@ def unpack(
         MissingExtraError: It is a 7z archive, and the package for these is not installed.
         DataError: There is no room for what it holds, or the folder cannot be written to.
     """
-    sink = _Sink(name, into, strip, sum(path.stat().st_size for path in parts), told)
+    check_known(name)
+    sink = Sink(name, into, strip, sum(path.stat().st_size for path in parts), told)
     kind = _unpack_zip if name.lower().endswith(".zip") else _unpack_tar
     if name.lower().endswith(".7z"):
         kind = _unpack_7z
     with contextlib.closing(sink), _damage_told(name):
         kind(parts, sink)
     return Unpacked(sink.files, sink.passed_over)
-
-
-class _Sink:
-    """The folder into which members are written, and what bounds them."""
-
-    def __init__(self, name: str, into: Path, strip: int, length: int, told: Told | None) -> None:
-        self.name = name
-        self.files = 0
-        self.passed_over = 0
-        self.total = 0
-        self._into = into
-        self._strip = strip
-        self._told = told or (lambda done, total: None)
-        self._done = 0
-        self._members = 0
-        self._open: BinaryIO | None = None
-        try:
-            into.mkdir(parents=True)
-        except OSError as error:
-            raise unwritable(into, error) from error
-        self._plausible = max(_ALWAYS_ALLOWED, _MOST_TIMES * length)
-        self._room = free(into)
-        self._promised = 0
-
-    def place(self, member: _Member) -> Path | None:
-        """Where a member is to be written; None if it is not.
-
-        Raises:
-            DownloadError: Its name leads outside, or there is no room for it.
-        """
-        self._members += 1
-        if self._members > _MOST_MEMBERS:
-            raise DownloadError(
-                f"Expected at most {_MOST_MEMBERS:,} members in {self.name}, but there are more; "
-                "it was not unpacked."
-            )
-        parts = _checked(member.name, self.name)[self._strip :]
-        if not parts or parts[0] == "__MACOSX" or parts[-1].startswith("._"):
-            return None  # above what is wanted, or notes of a Mac to itself
-        if member.is_folder:
-            return None  # made with its first file
-        if not member.is_file:
-            self.passed_over += 1
-            return None
-        self._promised += member.size
-        if self._promised > self._plausible:
-            raise DownloadError(
-                f"Expected {self.name} to unpack to at most {size_text(self._plausible)}, but it "
-                "holds more, as no corpus of its length does; it was not unpacked."
-            )
-        if self._promised > self._room:
-            raise DataError(
-                f"Expected room for more than {size_text(self._promised)} on the disk of "
-                f"{self._into}, but {size_text(self._room)} are free; free some space and run "
-                "the same command again, it goes on where it stopped."
-            )
-        return self._into.joinpath(*parts)
-
-    def create(self, path: Path) -> None:
-        """Opens a new file below the folder, after the one before is closed."""
-        self.close()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._open = path.open("xb")
-        except (FileExistsError, NotADirectoryError) as error:
-            raise self.twice(path) from error
-        except OSError as error:
-            raise unwritable(path, error) from error
-        self.files += 1
-
-    def twice(self, path: Path) -> DownloadError:
-        """What to say of a name that is taken."""
-        return DownloadError(
-            f"Expected each name once in {self.name}, but found {path.name!r} twice, or as a file "
-            "and a folder; it was not unpacked."
-        )
-
-    def write(self, chunk: bytes) -> None:
-        """Writes to the file that is open."""
-        assert self._open is not None
-        try:
-            self._open.write(chunk)
-        except OSError as error:
-            raise unwritable(self._into, error) from error
-        self._done += len(chunk)
-        self._told(self._done, max(self.total, self._done))
-
-    def close(self) -> None:
-        """Closes the file that is open."""
-        file, self._open = self._open, None
-        try:
-            if file is not None:
-                file.close()
-        except OSError as error:
-            raise unwritable(self._into, error) from error
-
-    def copy(self, member: _Member, path: Path, source: IO[bytes]) -> None:
-        """Writes a member of which `source` has the bytes.
-
-        Raises:
-            DownloadError: It has more or fewer bytes than were declared.
-        """
-        self.create(path)
-        left = member.size
-        while chunk := source.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                break
-            self.write(chunk)
-        if left:
-            raise DownloadError(
-                f"Expected {member.size:,} bytes of {member.name!r} in {self.name}, but found "
-                f"{'more' if left < 0 else 'fewer'}; the archive is damaged."
-            )
-        self.close()
-
-
-def _checked(name: str, archive: str) -> list[str]:
-    """The parts of a member's name.
-
-    >>> _checked("./LJSpeech-1.1/wavs/LJ001-0001.wav", "LJSpeech-1.1.tar.bz2")
-    ['LJSpeech-1.1', 'wavs', 'LJ001-0001.wav']
-    """
-    parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
-    if (
-        name[:1] in ("/", "\\")
-        or ".." in parts
-        or re.match(r"[A-Za-z]:", name)
-        or any(ord(c) < 32 or ord(c) == 127 for c in name)
-        or any(len(part.encode(errors="surrogateescape")) > _LONGEST_NAME for part in parts)
-    ):
-        raise DownloadError(
-            f"Expected names inside its own folder in {archive}, but found {name[:200]!r}; it was "
-            "not unpacked, and whoever offers it should be told."
-        )
-    return parts
 
 
 @contextlib.contextmanager
@@ -287,7 +146,7 @@ class _Guarded:
         return self.last
 
 
-def _unpack_tar(parts: Sequence[Path], sink: _Sink) -> None:
+def _unpack_tar(parts: Sequence[Path], sink: Sink) -> None:
     suffix = next(each for each in _OPENERS if sink.name.lower().endswith(each))
     with Joined(parts) as whole, _OPENERS[suffix](whole) as stream:
         guarded = _Guarded(stream)
@@ -295,7 +154,7 @@ def _unpack_tar(parts: Sequence[Path], sink: _Sink) -> None:
         with tarfile.TarFile(fileobj=file, mode="r", errorlevel=2) as archive:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # millions, kept for nothing
-                member = _Member(info.name, info.size, info.isreg(), info.isdir())
+                member = Member(info.name, info.size, info.isreg(), info.isdir())
                 path = sink.place(member)
                 if path is not None:
                     source = archive.extractfile(info)
@@ -303,9 +162,14 @@ def _unpack_tar(parts: Sequence[Path], sink: _Sink) -> None:
                     sink.copy(member, path, source)
         if any(guarded.last):
             raise tarfile.ReadError("a header that cannot be read")
+        # The checksum of what was compressed comes last, behind the padding.
+        for _ in range(_LONGEST_PADDING // _CHUNK):
+            if not stream.read(_CHUNK):
+                return
+        raise tarfile.ReadError("more behind its end")
 
 
-def _unpack_zip(parts: Sequence[Path], sink: _Sink) -> None:
+def _unpack_zip(parts: Sequence[Path], sink: Sink) -> None:
     with contextlib.ExitStack() as stack:
         file: Any = parts[0]
         if len(parts) > 1:
@@ -315,7 +179,7 @@ def _unpack_zip(parts: Sequence[Path], sink: _Sink) -> None:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             is_file = kind in (0, stat.S_IFREG) and not info.is_dir()
-            member = _Member(info.filename, info.file_size, is_file, info.is_dir())
+            member = Member(_zip_name(info), info.file_size, is_file, info.is_dir())
             path = sink.place(member)
             if path is not None:
                 placed.append((member, path, info))
@@ -325,13 +189,18 @@ def _unpack_zip(parts: Sequence[Path], sink: _Sink) -> None:
                 sink.copy(member, path, source)
 
 
-def _unpack_7z(parts: Sequence[Path], sink: _Sink) -> None:
-    try:
-        import py7zr
-        from py7zr.exceptions import ArchiveError
-        from py7zr.io import Py7zIO, WriterFactory
-    except ImportError as error:
-        raise MissingExtraError("7z archives", "archives") from error
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The name of a member, in UTF-8 where it is that but does not say so, as on a Mac."""
+    with contextlib.suppress(UnicodeError):
+        if not info.flag_bits & _SAYS_UTF8:
+            return info.filename.encode("cp437").decode()
+    return info.filename
+
+
+def _unpack_7z(parts: Sequence[Path], sink: Sink) -> None:
+    import py7zr
+    from py7zr.exceptions import ArchiveError
+    from py7zr.io import Py7zIO, WriterFactory
 
     class Writer(Py7zIO):
         def __init__(self) -> None:
@@ -366,7 +235,7 @@ def _unpack_7z(parts: Sequence[Path], sink: _Sink) -> None:
         with Joined(parts) as whole, py7zr.SevenZipFile(cast("BinaryIO", whole)) as archive:
             for info in archive.list():
                 is_file = info.is_file and not info.is_symlink
-                member = _Member(info.filename, info.uncompressed, is_file, info.is_directory)
+                member = Member(info.filename, info.uncompressed, is_file, info.is_directory)
                 path = sink.place(member)
                 if path is None:
                     continue
@@ -381,19 +250,3 @@ def _unpack_7z(parts: Sequence[Path], sink: _Sink) -> None:
         raise DownloadError(
             f"Expected {sink.name} to be a 7z archive that can be read, but found: {error}."
         ) from error
-
-
-def size_text(size: int) -> str:
-    """Bytes in words for people, in powers of ten as disks are sold.
-
-    >>> size_text(2_748_572_632)
-    '2.7 GB'
-    """
-    value = float(size)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000:
-            return (
-                f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
-            )
-        value /= 1000
-    return f"{value:.1f} TB"

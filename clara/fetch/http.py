@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 import clara
 from clara.corpora import Download
 from clara.errors import DataError, DownloadError
-from clara.fetch.archives import Told, free, size_text
+from clara.fetch._sink import Told, free, size_text
 from clara.files import replacing, unwritable
 
 Note = Callable[[str], None]
@@ -123,6 +123,7 @@ def download(source: Download, path: Path, *, expected: str, told: Told, note: N
             digest = _verified(part, source, expected)
         except HashError as error:
             part.unlink()
+            _beside(part).unlink(missing_ok=True)
             # A part from an earlier run may have been of another version, or damaged on the disk.
             if last or not resumed:
                 raise
