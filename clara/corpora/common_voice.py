@@ -81,6 +81,7 @@ def _read(root: Path) -> Iterator[Entry]:
 
 def _entry(row: Mapping[str, str], folder: Path, locale: str, split: str) -> Entry:
     locale = row.get("locale") or locale
+    key = row["path"].removesuffix(".mp3")
     accents = row.get("accents") or row.get("accent", "")
     labels = {
         "gender": _known(_GENDERS, [row["gender"]]),
@@ -91,12 +92,13 @@ def _entry(row: Mapping[str, str], folder: Path, locale: str, split: str) -> Ent
     if not labels["gender"]:
         told["gender"] = row["gender"]
     return Entry(
-        key=row["path"].removesuffix(".mp3"),
+        key=key,
         path=_files.recording(folder / "clips" / row["path"]),
         split=split,
         language=_TAGS.get(locale, locale),
         transcript=row["sentence"],
         labels={kind: values for kind, values in labels.items() if values},
+        source=f"common_voice:{key}",  # the words of MSWC were cut from these
         speaker=row["client_id"],
         extra={name: value for name, value in told.items() if value},
     )

@@ -60,7 +60,8 @@ def _folders(root: Path) -> Iterator[tuple[str, str, Path]]:
     """Speaker, emotion and folder of each part that is there."""
     for speaker in _SPLITS:
         for name, emotion in _EMOTIONS.items():
-            for folder in (root / f"{speaker}_{name}", root / speaker / name):
+            archive = f"{speaker}_{name}"
+            for folder in (root / archive, root / archive / archive, root / speaker / name):
                 if folder.is_dir():
                     yield speaker, emotion, folder
 

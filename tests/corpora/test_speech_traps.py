@@ -180,6 +180,15 @@ def test_mswc_one_file_name_in_the_folders_of_several_words(read: Read):
     assert first.source == second.source == "common_voice:common_voice_en_18833718"
 
 
+def test_mswc_words_have_the_source_of_the_sentence_they_were_cut_from(
+    read: Read, miniature: Miniature
+):
+    word = read("mswc")["it's/common_voice_en_511937"]
+    root = miniature("common_voice")
+    edit(root / "cv-corpus-11.0-2022-09-21/en/test.tsv", "_27710028.", "_511937.")
+    assert word.source in {entry.source for entry in corpora.get("common_voice").read(root)}
+
+
 def test_mswc_rows_that_are_not_valid_are_passed_over(read: Read):
     assert not [key for key in read("mswc") if key.endswith("18833719")]
 
@@ -430,6 +439,16 @@ def test_emov_db_sorted_by_speaker(miniature: Miniature):
         place.parent.mkdir(exist_ok=True)
         folder.rename(place)
     assert {entry.key for entry in corpora.get("emov_db").read(root)} == before
+
+
+def test_emov_db_in_folders_of_their_archives(miniature: Miniature):
+    root = miniature("emov_db")
+    before = [entry.key for entry in corpora.get("emov_db").read(root)]
+    for folder in list(root.glob("*_*/")):
+        folder.rename(root / "moved")
+        folder.mkdir()
+        (root / "moved").rename(folder / folder.name)
+    assert [entry.key for entry in corpora.get("emov_db").read(root)] == before
 
 
 def test_emov_db_speakers_by_number(tmp_path: Path):
