@@ -38,6 +38,7 @@ def _read(root: Path) -> Iterator[Entry]:
             split=_files.choose(_FOLDS, row["fold"], "fold", where),
             labels={"sound": (_files.choose(_SOUNDS, row["category"], "category", where),)},
             source=f"freesound:{row['src_file']}",
+            licence="CC BY 3.0" if row.get("esc10") == "True" else "CC BY-NC 3.0",
             extra={"take": row["take"], "esc10": row.get("esc10") == "True"},
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import EMOTIONS, GENDERS, Corpus, _files
+from clara.corpora import GENDERS, Corpus, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -93,7 +93,7 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={
-        "emotion": tuple(word for word in EMOTIONS if word in _EMOTIONS.values()),
+        "emotion": tuple(_EMOTIONS.values()),
         "gender": GENDERS,
         "intensity": tuple(_INTENSITIES.values()),
         "manner": tuple(_MANNERS.values()),

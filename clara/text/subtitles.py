@@ -130,17 +130,18 @@ def _cues(text: str, path: Path) -> Iterator[Line]:
     """SRT and WebVTT: a time, and lines up to an empty one. All else is heads, notes and styles."""
     times: tuple[float, float] | None = None
     texts: list[str] = []
+    where = ""
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         if line and _ARROW not in line:
             texts.append(line)
             continue
-        where = f"line {number} of {path}"
         if times:
             # Where the empty line is missing, the number of the next one stands last.
             numbered = line and texts and texts[-1].strip().isdecimal()
             yield from _lines(*times, texts[:-1] if numbered else texts, where)
         times, texts = None, []
         if line:
+            where = f"line {number} of {path}"
             match = _TIMES.fullmatch(line)
             if match is None:
                 raise DataError(
