@@ -195,12 +195,11 @@ def _once(lines: list[Line]) -> list[Line]:
     A line ends at the latest when the next one begins, unless both begin at once: these are joined.
     """
     kept: list[Line] = []
-    shown: list[Line] = []  # what is on the screen just before this line
+    shown: dict[str, Line] = {}  # each text as it was last seen
     for line in lines:
-        shown = [each for each in shown if line.start - each.end < _ABUT]
-        again = any(each.text == line.text and each.start < line.start for each in shown)
-        shown.append(line)
-        if again:
+        before = shown.get(line.text)
+        shown[line.text] = line
+        if before and before.start < line.start < before.end + _ABUT:
             continue
         if kept and kept[-1].start == line.start:
             kept[-1] = Line(line.start, max(kept[-1].end, line.end), f"{kept[-1].text} {line.text}")
