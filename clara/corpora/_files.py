@@ -263,27 +263,7 @@ def recordings(folder: Path) -> list[Path]:
     from clara.audio.io import AUDIO_SUFFIXES
 
     ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
-    found = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in ranks and not path.name.startswith(".")
-    ]
-    # The last of a stem stays.
-    found.sort(key=lambda path: -ranks[path.suffix.lower()])
-    stems = {path.stem: path for path in found}
-    return [stems[stem] for stem in sorted(stems)]
-
-
-def media(root: Path) -> dict[str, str]:
-    """Every recording below a folder, by stem: one walk, where a look for each would take hours.
-
-    Of several with one stem, the format that stands first in `AUDIO_SUFFIXES` is taken, then the
-    first path. Hidden files and folders are passed over; links are followed, each folder once.
-    """
-    from clara.audio.io import AUDIO_SUFFIXES
-
-    ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, str] = {}
     walked: set[tuple[int, int]] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
         status = Path(folder).stat()
@@ -295,10 +275,12 @@ def media(root: Path) -> dict[str, str]:
         for name in sorted(files):
             stem, suffix = os.path.splitext(name)  # noqa: PTH122 (millions of names)
             rank = ranks.get(suffix.lower())
-            if rank is None or name.startswith(".") or found.get(stem, (rank + 1,))[0] <= rank:
+            if rank is None or name.startswith("."):
                 continue
-            found[stem] = rank, f"{folder}{os.sep}{name}"
-    return {stem: path for stem, (_, path) in found.items()}
+            other = found.get(stem)
+            if other is None or rank < ranks[os.path.splitext(other)[1].lower()]:  # noqa: PTH122
+                found[stem] = f"{folder}{os.sep}{name}"
+    return found
 
 
 def video_clip(
