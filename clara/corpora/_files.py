@@ -263,6 +263,26 @@ def recordings(folder: Path) -> list[Path]:
     from clara.audio.io import AUDIO_SUFFIXES
 
     ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in ranks and not path.name.startswith(".")
+    ]
+    # The last of a stem stays.
+    found.sort(key=lambda path: -ranks[path.suffix.lower()])
+    stems = {path.stem: path for path in found}
+    return [stems[stem] for stem in sorted(stems)]
+
+
+def media(root: Path) -> dict[str, str]:
+    """Every recording below a folder, by stem: one walk, where a look for each would take hours.
+
+    Of several with one stem, the format that stands first in `AUDIO_SUFFIXES` is taken, then the
+    first path. Hidden files and folders are passed over; links are followed, each folder once.
+    """
+    from clara.audio.io import AUDIO_SUFFIXES
+
+    ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
     found: dict[str, str] = {}
     walked: set[tuple[int, int]] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
