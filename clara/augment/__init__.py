@@ -1,6 +1,234 @@
-"""The room of augmentations that change what a recording means, and its text in the same call.
+"""The room of augmentations (section III-A2); a file is a frozen dataclass of settings.
 
-A member is one file with one frozen dataclass of settings that is called with samples and a random
-generator, and returns a new `Sample`; what it was given stays as it was, and the same generator
-gives the same result. What leaves the meaning alone works on batches inside training instead.
+There are two kinds of members. What changes the meaning of a recording works on a `Sample`, and on
+its text in the same call: it is called with samples and a random generator, and returns a new
+`Sample`. What leaves the meaning alone is `Acoustic`: it works on the waves of a batch, on
+whatever device they are, and draws the numbers of each row from that row's own generator. So what
+becomes of a row follows from the row and its generator, not from its companions or its padding.
 """
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, overload, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clara import rooms
+from clara.audio.threads import spread
+from clara.configs import expect, from_json
+from clara.errors import UnknownNameError, UsageError
+from clara.records import Sample
+
+
+class Dice:
+    """A random generator for each row of a batch.
+
+    The generators are on the CPU whatever the device of the batch, so that a seed gives the same
+    batch on every device, and nothing waits for a device to say what was drawn.
+
+    Args:
+        rows: A generator for each row.
+    """
+
+    def __init__(self, rows: Sequence[torch.Generator]) -> None:
+        self._rows = list(rows)
+
+    @classmethod
+    def roll(cls, generator: torch.Generator, count: int) -> Dice:
+        """Dice for `count` rows, seeded by draws from one generator.
+
+        >>> first, again = (Dice.roll(torch.Generator().manual_seed(7), 4) for _ in range(2))
+        >>> first.uniform(0, 1).tolist() == again[1:].uniform(0, 1).tolist()
+        False
+        >>> first.uniform(0, 1)[1:].tolist() == again[1:].uniform(0, 1).tolist()
+        False
+        """
+        seeds = torch.randint(2**63 - 1, (count,), generator=generator, device=generator.device)
+        return cls([torch.Generator().manual_seed(seed) for seed in seeds.tolist()])
+
+    def __len__(self) -> int:
+        """Number of rows `B`."""
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, rows: slice) -> Dice: ...
+    @overload
+    def __getitem__(self, rows: Sequence[int]) -> Dice: ...
+    def __getitem__(self, rows: slice | Sequence[int]) -> Dice:
+        """The dice of some rows; they are shared, not copied."""
+        return Dice(self._rows[rows] if isinstance(rows, slice) else [self._rows[i] for i in rows])
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """A number from `low` to `high` for each row: float64 `[B]`, on the CPU."""
+        drawn = [torch.rand((), generator=row, dtype=torch.float64) for row in self._rows]
+        return low + (high - low) * torch.stack(drawn) if drawn else torch.zeros(0)
+
+    def noise(self, sizes: Sequence[int]) -> list[Tensor]:
+        """White noise of variance 1, as many samples for each row as asked, on the CPU."""
+        pairs = zip(sizes, self._rows, strict=True)
+        return [torch.randn(size, generator=row) for size, row in pairs]
+
+
+@runtime_checkable
+class Acoustic(Protocol):
+    """What changes the sound of a batch but not its meaning; the contract of such members."""
+
+    def on_batch(
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+    ) -> tuple[Tensor, Tensor]:
+        """New waves and lengths; those that were given stay as they are.
+
+        Args:
+            waves: float32 `[B, T]`, zero behind each length.
+            lengths: int64 `[B]`, on the device of the waves; a row may be empty.
+            rate: Samples per second.
+            dice: Of each row; a row draws as often, whatever its companions are.
+
+        Returns:
+            The same again: finite where the waves were, and zero behind each length.
+        """
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Acoustic augmentations one after another, each on its share of the rows.
+
+    Attributes:
+        steps: Chances, each with an augmentation; every row draws for itself which it gets.
+    """
+
+    steps: tuple[tuple[float, Acoustic], ...] = ()
+
+    @classmethod
+    def parse(cls, lines: Sequence[str]) -> Chain:
+        """The chain of a recipe: lines of name, chance, and settings that are not the defaults.
+
+        Args:
+            lines: In the order in which they apply; "package.module:object" is a name too.
+
+        Raises:
+            UnknownNameError: There is no such augmentation, or it has no such setting.
+            UsageError: A line has another form, or a value that makes no sense.
+
+        >>> Chain.parse(["gain 0.5", "time_mask 1 high=0.3"]).steps[1]
+        (1.0, TimeMask(low=0.0, high=0.3))
+        """
+        return cls(tuple(_parse(line) for line in lines))
+
+    def on_batch(
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+    ) -> tuple[Tensor, Tensor]:
+        """As `Acoustic.on_batch`; a row that gets nothing comes back bit for bit."""
+        assert len(waves) == len(lengths) == len(dice), "expected dice for each row"
+        if waves.device.type == "cpu":
+            return self._by_row(waves, lengths, rate, dice)
+        for chance, member in self.steps:
+            rows = (dice.uniform(0, 1) < chance).nonzero().flatten()
+            if len(rows):
+                few = rows.to(waves.device)
+                some = member.on_batch(waves[few], lengths[few], rate, dice[rows.tolist()])
+                waves, lengths = _put(waves, lengths, few, *some)
+        return waves, lengths
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """The same on one recording, its texts unchanged."""
+        seed = int(rng.integers(2**63 - 1))
+        wave, _ = self.on_batch(
+            torch.from_numpy(sample.wave.copy())[None],
+            torch.tensor([len(sample.wave)]),
+            sample.rate,
+            Dice([torch.Generator().manual_seed(seed)]),
+        )
+        return dataclasses.replace(sample, wave=wave[0].numpy())
+
+    def _by_row(
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+    ) -> tuple[Tensor, Tensor]:
+        # A clip from end to end in memory that stays in the cache is several times as fast as a
+        # batch, operation by operation. And a row is then the same bit for bit in any company.
+        sizes = lengths.tolist()
+        results = [waves[row, :size] for row, size in enumerate(sizes)]
+
+        def work(rows: Sequence[int]) -> None:
+            for row in rows:
+                results[row] = self._clip(results[row], rate, dice[[row]])
+
+        spread(work, sizes)
+        lengths = torch.tensor([len(result) for result in results])
+        longest = max(waves.shape[1], *lengths.tolist()) if results else waves.shape[1]
+        out = waves.new_empty(len(results), longest)
+        for row, result in enumerate(results):
+            out[row, : len(result)] = result
+            out[row, len(result) :] = 0.0
+        return out, lengths
+
+    def _clip(self, wave: Tensor, rate: int, dice: Dice) -> Tensor:
+        """A wave `[T]` through all steps."""
+        for chance, member in self.steps:
+            if len(wave) and dice.uniform(0, 1).item() < chance:
+                waves, lengths = member.on_batch(wave[None], torch.tensor([len(wave)]), rate, dice)
+                wave = waves[0, : int(lengths)]
+        return wave
+
+
+def silence(waves: Tensor, start: Tensor, end: Tensor | None = None) -> Tensor:
+    """Zeros in waves `[B, T]`, in place, from `start` `[B]` to `end` `[B]` or the end."""
+    if waves.device.type == "cpu":
+        # There is nothing to wait for, and a slice is cheaper than a mask.
+        ends = [waves.shape[1]] * len(waves) if end is None else end.tolist()
+        for wave, first, last in zip(waves, start.tolist(), ends, strict=True):
+            wave[first:last] = 0.0
+        return waves
+    place = torch.arange(waves.shape[1], device=waves.device)
+    within = place >= start[:, None]
+    return waves.masked_fill_(within if end is None else within & (place < end[:, None]), 0.0)
+
+
+def _put(
+    waves: Tensor, lengths: Tensor, rows: Tensor, new: Tensor, new_lengths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Some rows replaced by others, which may be longer or shorter."""
+    out = waves.new_zeros(len(waves), max(waves.shape[1], new.shape[1]))
+    out[:, : waves.shape[1]] = waves
+    out[rows] = torch.nn.functional.pad(new, (0, out.shape[1] - new.shape[1]))
+    return out, lengths.index_copy(0, rows, new_lengths)
+
+
+def _parse(line: str) -> tuple[float, Acoustic]:
+    try:
+        name, chance, *settings = shlex.split(line)
+        share = float(chance)
+        values = dict(_value(setting) for setting in settings)
+    except ValueError as error:
+        raise UsageError(
+            f'Expected an augmentation as "NAME CHANCE FIELD=VALUE ...", such as '
+            f'"reverb 0.3 high=0.5", but found "{line}".'
+        ) from error
+    expect(0 <= share <= 1, f"the chance of {name} to be from 0 to 1", chance)
+    made = from_json(rooms.load("augment", name), values, name)
+    if not isinstance(made, Acoustic):
+        known = [other for other in rooms.names("augment") if _is_acoustic(other)]
+        raise UnknownNameError("augmentation of batches", name, known)
+    return share, made
+
+
+def _is_acoustic(name: str) -> bool:
+    return hasattr(rooms.load("augment", name), "on_batch")
+
+
+def _value(setting: str) -> tuple[str, Any]:
+    name, found, value = setting.partition("=")
+    if not found:
+        raise ValueError(setting)
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value

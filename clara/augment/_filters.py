@@ -1,0 +1,138 @@
+"""What several augmentations do to waves: convolve with responses, and read at another speed."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# The kernel that reads between samples, in Blackman's window: zero crossings to each side, and
+# where its band ends as a share of what the samples can hold.
+_CROSSINGS = 32
+_CUTOFF = 0.92
+# A speed is the nearest fraction with a denominator up to this: within 0.002 of a cent.
+_DENOMINATOR = 1000
+# Samples that are read by one matrix product, and in one period at least.
+_BLOCK = 64
+_PERIOD = 256
+
+
+def convolve(waves: Tensor, kernels: Tensor, start: int = 0) -> Tensor:
+    """The convolution of each row with its kernel, by overlapping blocks of Fourier transforms.
+
+    Args:
+        waves: `[B, T]`.
+        kernels: `[B, K]`, or `[1, K]` for all rows; K at least 1.
+        start: The sample of the whole convolution, of T + K - 1, that becomes the first.
+
+    Returns:
+        `[B, T]`.
+
+    >>> convolve(torch.tensor([[1.0, 0, 0, 0]]), torch.tensor([[3.0, 2, 1]])).round()
+    tensor([[3., 2., 1., 0.]])
+    """
+    size, taps = waves.shape[1], kernels.shape[1]
+    # As short as gives two new samples for a tap: short transforms stay in the cache.
+    fft = max(8192, 1 << (2 * taps - 1).bit_length())
+    hop = fft - taps + 1
+    blocks = -(-size // hop)
+    padded = functional.pad(waves, (taps - 1 - start, blocks * hop - size + start))
+    spectra = torch.fft.rfft(padded.unfold(1, fft, hop))
+    spectra *= torch.fft.rfft(kernels, fft)[:, None]
+    # What comes before is what the end of a block has turned round to.
+    found: Tensor = torch.fft.irfft(spectra, fft)[..., taps - 1 :]
+    return found.reshape(len(waves), -1)[:, :size]
+
+
+def low_pass(cutoff: Tensor, taps: int, rate: int) -> Tensor:
+    """Kernels that keep what lies below each cut-off, 6 dB down at it.
+
+    Args:
+        cutoff: In hertz, `[B]`.
+        taps: Odd; the band ends within about 5.5 * rate / taps hertz (Blackman's window).
+        rate: Samples per second.
+
+    Returns:
+        float64 `[B, taps]`, symmetric, of sum 1.
+    """
+    assert taps % 2 == 1, "expected a kernel with a middle"
+    place = torch.arange(taps, dtype=torch.float64, device="cpu") - taps // 2
+    share = 2 * cutoff.double()[:, None] / rate
+    window = torch.blackman_window(taps, periodic=False, dtype=torch.float64, device="cpu")
+    return share * torch.sinc(share * place) * window
+
+
+def resample(waves: Tensor, factors: Sequence[float]) -> Tensor:
+    """Each row read `factor` times as fast; what the result cannot hold is filtered away.
+
+    Args:
+        waves: `[B, T]`.
+        factors: Of each row, above 0: 2 halves the length.
+
+    Returns:
+        `[B, ceil(T / least factor)]`; a row reads zeros behind its end.
+    """
+    size = waves.shape[1]
+    out = waves.new_zeros(len(waves), math.ceil(size / min(factors, default=1.0)))
+    for row, factor in enumerate(factors):
+        count = math.ceil(size / factor)
+        out[row, :count] = _read(waves[row], Fraction(factor), count)
+    return out
+
+
+def _read(wave: Tensor, factor: Fraction, count: int) -> Tensor:
+    """`count` samples of a wave `[T]`, `factor` apart."""
+    factor = factor.limit_denominator(_DENOMINATOR)
+    times = -(-_PERIOD // factor.denominator)
+    step, period = factor.numerator * times, factor.denominator * times
+    if step == period:
+        return wave[:count]
+    kernels, firsts, reach = _kernels(step, period)
+    kernels, width = kernels.to(wave), kernels.shape[1]
+    turns = max(1, -(-count // period))
+    room = max((turns - 1) * step + firsts[-1] + width, reach + len(wave))
+    padded = functional.pad(wave, (reach, room - reach - len(wave)))
+    out = wave.new_empty(turns, period)
+    for place, first, kernel in zip(range(0, period, _BLOCK), firsts, kernels, strict=True):
+        # Where a period begins the kernels are the same again: one product reads them all.
+        frames = padded[first:].unfold(0, width, step)[:turns]
+        part = out[:, place : place + _BLOCK]
+        torch.mm(frames, kernel[:, : part.shape[1]], out=part)
+    return out.flatten()[:count]
+
+
+@functools.lru_cache(64)
+def _kernels(step: int, period: int) -> tuple[Tensor, list[int], int]:
+    """What reads `period` samples from `step` samples.
+
+    Returns:
+        Kernels of each `_BLOCK` outputs `[blocks, width, _BLOCK]`, the first of the inputs that
+        each block reads, and how many inputs lie before the one at the place of an output.
+    """
+    band = _CUTOFF * min(1.0, period / step)
+    reach = math.ceil(_CROSSINGS / band)
+    firsts = [begin * step // period for begin in range(0, period, _BLOCK)]
+    width = 2 * reach + 1 + _BLOCK * step // period + 1
+    outputs = torch.arange(len(firsts) * _BLOCK, dtype=torch.float64, device="cpu")
+    offsets = torch.tensor(firsts, dtype=torch.float64, device="cpu")[:, None, None]
+    outputs = outputs.view(-1, 1, _BLOCK) * step / period - offsets
+    inputs = torch.arange(width, dtype=torch.float64, device="cpu")[:, None] - reach
+    away = inputs - outputs
+    # The sine and the cosine of a difference, by those of inputs and outputs, which are fewer.
+    sine = _sine(inputs, outputs, math.pi * band)
+    turn = _sine(inputs + reach / 2, outputs, math.pi / reach)
+    window = 0.34 + 0.5 * turn + 0.16 * turn.square()
+    kernels = torch.where(away == 0, band, sine / (math.pi * away)) * window
+    kernels.masked_fill_(away.abs() > reach, 0.0)
+    return kernels.float(), firsts, reach
+
+
+def _sine(first: Tensor, second: Tensor, rate: float) -> Tensor:
+    """The sine of `rate * (first - second)`."""
+    first, second = first * rate, second * rate
+    return first.sin() * second.cos() - first.cos() * second.sin()
