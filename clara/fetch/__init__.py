@@ -171,6 +171,8 @@ def fetch(
             (fetched if unit in lacking else already).append(unit.name)
             if unit in lacking:
                 _fetch(unit, run)
+            else:
+                _tidy(unit, run)  # an earlier run may have ended before it did
         with contextlib.suppress(OSError):  # archives that are kept, or parts of others
             (folder / _WORK).rmdir()
     bare = tuple(file_name(part.url) for unit in units for part in unit.parts if not part.hash)
@@ -238,14 +240,20 @@ def _fetch(unit: _Unit, run: _Run) -> None:
         _merge_file(paths[0], target / unit.name, run)
     for each in records.values():
         each["holds"] = [(target / name).relative_to(run.folder).as_posix() for name in holds]
+        each["kept"] = run.keep and archives.is_archive(unit.name)
     # Said before the work is removed: what is said to be there is there.
     run.record.update(records)
     _write_record(run)
     if run.keep and archives.is_archive(unit.name):
-        shutil.rmtree(work / _UNPACKED, ignore_errors=True)
         run.archives.extend(paths)
-    else:
-        shutil.rmtree(work, ignore_errors=True)
+    _tidy(unit, run)
+
+
+def _tidy(unit: _Unit, run: _Run) -> None:
+    """Removes what served to fetch a file that is there now."""
+    work = run.folder / _WORK / unit.work
+    kept = run.record[unit.parts[0].url].get("kept")
+    shutil.rmtree(work / _UNPACKED if kept else work, ignore_errors=True)
 
 
 def _download(part: Download, work: Path, run: _Run) -> dict[str, Any]:

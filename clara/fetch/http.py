@@ -229,7 +229,7 @@ def _opened(request: urllib.request.Request, part: Path) -> Iterator[http.client
     for handler in (
         urllib.request.ProxyHandler(),  # HTTP_PROXY, HTTPS_PROXY and NO_PROXY
         urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        urllib.request.HTTPSHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.UnknownHandler(),
