@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clara import remote
 from clara.errors import ShardError
+from clara.hashes import Hashes, hashed
 
 Codes = tuple[npt.NDArray[np.int32], list[str]]
 
@@ -133,6 +134,26 @@ class Columns:
                 self._held[name] = pa.chunked_array(chunks, _IN_MEMORY[SCHEMA.field(name).type])
             return self._held[name]
 
+    def hashes(self, name: str) -> Hashes:
+        """A column of texts as numbers: uint64 `[N]`, by `clara.hashes`; no text of it is kept."""
+        with self._lock:
+            place = f"hashes of {name}"
+            if place not in self._held:
+                self._held[place] = np.concatenate([np.zeros(0, np.uint64), *self._hash(name)])
+                self._held[place].setflags(write=False)
+            hashes: Hashes = self._held[place]
+            return hashes
+
+    def _hash(self, name: str) -> Iterator[Hashes]:
+        for path, file in zip(self.paths, self._files, strict=True):
+            try:
+                for batch in file.iter_batches(columns=[name]):
+                    if batch.column(0).null_count:
+                        raise _broken(path, f"gaps in the column {name!r}")
+                    yield hashed(batch.column(0))
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise _broken(path, error) from error
+
     def _number(self, name: str) -> Codes:
         numbers: dict[str, int] = {}
         parts = [np.zeros(0, np.int32)]
@@ -162,8 +183,9 @@ class Columns:
 
 def _open(path: str) -> pq.ParquetFile:
     try:
-        source = fsspec.open(path, "rb").open() if "://" in path else pa.memory_map(path)
-        file = pq.ParquetFile(source, read_dictionary=_NAMED)
+        # A table is read by columns: behind a URL just their bytes are asked for.
+        source = remote.Reader(path) if "://" in path else pa.memory_map(path)
+        file = pq.ParquetFile(source, read_dictionary=_NAMED, pre_buffer="://" in path)
         found = {field.name: _kind(field.type) for field in file.schema_arrow}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _broken(path, error) from error

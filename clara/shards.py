@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,9 +22,11 @@ import pyarrow as pa
 from clara import columns
 from clara.audio import io as audio_io
 from clara.columns import SCHEMA
-from clara.errors import AudioError, ShardError, UnknownNameError, UsageError
-from clara.files import Files, replacing
+from clara.errors import AudioError, DataError, ShardError, UnknownNameError, UsageError
+from clara.files import Files, Location, locate, replacing
+from clara.hashes import Hashes
 from clara.records import Labels, Sample
+from clara.remote import Url
 from clara.tars import Place, ShardWriter, safe_key
 
 __all__ = [
@@ -40,7 +42,7 @@ __all__ = [
 INDEX_NAME = "index.parquet"
 
 
-def write_index(parts: Iterable[pa.Table], path: Path) -> None:
+def write_index(parts: Iterable[pa.Table], path: Location) -> None:
     """Writes the rows of all shards, in their order, as one index.
 
     Args:
@@ -76,8 +78,11 @@ class Index:
         self._files = files or Files()
 
     @classmethod
-    def open(cls, *folders: str | Path) -> Index:
+    def open(cls, *folders: str | Location) -> Index:
         """Opens every index in or below the folders.
+
+        An index that lists no shard but those of an index above it says nothing new and is left
+        out, as `clara index` makes one of many folders.
 
         Args:
             folders: Paths, or URLs that fsspec reads ("s3://bucket/shards").
@@ -85,10 +90,15 @@ class Index:
         Raises:
             UsageError: A folder is missing, holds no index, or repeats a sample of another.
             ShardError: An index is broken.
+            DataError: The store of a URL does not answer, or refuses.
         """
         if not folders:
             raise UsageError("Expected at least one folder of shards but none was given.")
-        index = cls(columns.Columns([path for folder in folders for path in _find(str(folder))]))
+        held = columns.Columns([path for folder in folders for path in _find(folder)])
+        covered = _covered(held)
+        if covered:
+            held = columns.Columns([path for path in held.paths if path not in covered])
+        index = cls(held)
         index._check_repeats()
         index.shard_ids  # noqa: B018 - whether every shard lies inside is to be known from the start
         return index
@@ -124,6 +134,11 @@ class Index:
         """A column of texts `[N]` without an object for each text."""
         texts = self._held.texts(name)
         return texts if self._rows is None else texts.take(pa.array(self._rows))
+
+    def hashes(self, name: str) -> Hashes:
+        """A column of texts as numbers `[N]`, equal where the texts are (`clara.hashes.hashed`)."""
+        hashes = self._held.hashes(name)
+        return hashes if self._rows is None else hashes[self._rows]
 
     def select(
         self,
@@ -261,6 +276,8 @@ class Index:
             raise ShardError(f"The shard {path} cannot be read: {error.strerror or error}.") from (
                 error
             )
+        except DataError as error:
+            raise ShardError(str(error)) from error
         if len(content) != count:
             raise self._stale(i)
         return content
@@ -295,28 +312,23 @@ def _parse_labels(text: str) -> Labels:
     return {kind: tuple(values) for kind, values in json.loads(text).items()}
 
 
-def _find(folder: str) -> list[str]:
-    """Every index in or below a folder; nothing is searched below a folder that has one."""
-    if "://" in folder:
-        system, inner = fsspec.core.url_to_fs(folder)
-        found = sorted(p for p in system.find(inner) if PurePosixPath(p).name == INDEX_NAME)
-        outer = [p for p in found if not any(_inside(p, other) for other in found)]
-        paths = [system.unstrip_protocol(p) for p in outer]
+def _find(folder: str | Location) -> list[str]:
+    """Every index in or below a folder, those above others first."""
+    place = locate(folder)
+    if isinstance(place, Url):
+        found = [name for name in place.files() if name.rpartition("/")[2] == INDEX_NAME]
+        found = [name for name in found if "/." not in f"/{name}"]
+        paths = [str(place / name) for name in sorted(found, key=lambda name: name.split("/"))]
     else:
-        if not Path(folder).is_dir():
+        if not place.is_dir():
             raise UsageError(f"Expected a folder of shards at {folder} but there is none.")
-        paths = list(_walk(Path(folder).absolute(), set()))
+        paths = list(_walk(place, set()))
     if not paths:
         raise UsageError(
             f"Expected {INDEX_NAME} in or below {folder} but there is none; make shards with "
             "`clara prepare`, or index tars that others made with `clara index`."
         )
     return paths
-
-
-def _inside(path: str, other: str) -> bool:
-    parent = PurePosixPath(other).parent
-    return PurePosixPath(path).parent != parent and parent in PurePosixPath(path).parents
 
 
 def _walk(folder: Path, seen: set[Path]) -> Iterator[str]:
@@ -326,7 +338,26 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[str]:
     seen.add(real)
     if (folder / INDEX_NAME).is_file():
         yield str(folder / INDEX_NAME)
-        return
-    for child in sorted(folder.iterdir()):
-        if child.is_dir() and not child.name.startswith("."):
-            yield from _walk(child, seen)
+    with os.scandir(folder) as found:
+        names = [each.name for each in found if not each.name.startswith(".") and each.is_dir()]
+    for name in sorted(names):
+        yield from _walk(folder / name, seen)
+
+
+def _covered(held: columns.Columns) -> set[str]:
+    """The indexes whose every shard is listed by one in a folder above."""
+    roots = [path.rpartition("/")[0] for path in held.paths]
+    inner = [n for n, root in enumerate(roots) if any(root.startswith(f"{r}/") for r in roots)]
+    if not inner:
+        return set()
+    codes, _ = held.codes("shard")
+    ends = np.cumsum([0, *held.lengths])
+    shards = [set(np.unique(codes[a:b]).tolist()) for a, b in itertools.pairwise(ends)]
+    return {
+        held.paths[n]
+        for n in inner
+        if any(
+            roots[n].startswith(f"{root}/") and shards[n] <= shards[m]
+            for m, root in enumerate(roots)
+        )
+    }

@@ -10,11 +10,10 @@ import json
 import re
 import tarfile
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
-from clara.files import replacing, unwritable
+from clara.files import Location, make_parent, replacing
 
 _KEY_BYTES = 80
 
@@ -56,17 +55,15 @@ class ShardWriter:
         path: The tar to write; its folder is made.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp()) / "000000.tar"
     >>> with ShardWriter(path) as shard:
     ...     shard.add("rooster", b"fLaC", {"text": ["The sound of a rooster"]})
     Place(audio_offset=512, audio_size=4, meta_offset=1536, meta_size=35)
     """
 
-    def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(path, error) from error
+    def __init__(self, path: Location) -> None:
+        make_parent(path)
         self._replacing = replacing(path)
         self._file: BinaryIO | None = None
 

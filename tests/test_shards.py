@@ -251,7 +251,8 @@ def test_indexes_are_found_below_a_folder(folder: Path, tmp_path: Path) -> None:
     make(folder / "train" / "inner", "inner", 2)
     make(tmp_path / ".hidden", "hidden", 2)
     (tmp_path / "deep" / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert Index.open(tmp_path).corpora == ["cats", "dogs"]
+    assert Index.open(tmp_path).corpora == ["cats", "dogs", "inner"]
+    shutil.rmtree(folder / "train" / "inner")
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "dogs").symlink_to(folder, target_is_directory=True)
     assert len(Index.open(tmp_path / "linked")) == 10

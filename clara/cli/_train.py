@@ -24,13 +24,13 @@ class Run:
 
     Attributes:
         recipe: Every field may be varied.
-        data: Folders of shards.
+        data: Folders or URLs of shards.
         out: Folder of the run; a run that stands there goes on where it was stopped.
         devices: Processes on this machine that train together.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-    data: tuple[Path, ...] = ()
+    data: tuple[str, ...] = ()
     out: Path | None = None
     devices: int = 1
 
@@ -41,7 +41,7 @@ def start(run: Run) -> None:
     Raises:
         UsageError: No data or no folder was named.
     """
-    folders = tuple(str(folder) for folder in run.data) or run.recipe.data.folders
+    folders = run.data or run.recipe.data.folders
     if not folders or run.out is None:
         raise UsageError(
             "Expected --data with folders of shards and --out with the folder of the run; "

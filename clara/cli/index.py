@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tyro.conf import Positional
 
 __all__ = ["index"]
 
 
 def index(
-    folder: Positional[Path],
+    folder: Positional[str],
     *,
     corpus: str | None = None,
     workers: int | None = None,
@@ -22,7 +20,7 @@ def index(
     The tars stay as they are; the index is written into the folder.
 
     Args:
-        folder: Where the tars are, as `<corpus>/<split>/0.tar` or a part of that.
+        folder: Folder or URL where the tars are, as `<corpus>/<split>/0.tar` or a part of that.
         corpus: Name of the corpus, if the folders do not tell.
         workers: Processes; one for each core if not given.
         allowed_bad: The share of bad records above which to stop.

@@ -28,7 +28,7 @@ def prepare(
     Args:
         corpus: Name of the corpus; `clara corpora` lists them.
         source: The folder that holds it.
-        out: The folder to make.
+        out: The folder to make; s3://bucket/folder and the like are fine.
         name: Of your own recordings, the name of the corpus that they make up; that of their folder
             if not given.
         rate: Samples per second of the shards.

@@ -6,10 +6,8 @@ one costs one sample and not the rest of the tar.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +19,14 @@ import pyarrow.compute as pc
 
 import clara
 from clara.audio import io
-from clara.columns import repeated
+from clara.columns import Columns, repeated
 from clara.errors import AudioError, ShardError, UsageError
-from clara.files import locked
+from clara.files import Location, borrowed, find, locate, locked, remove_all
 from clara.prepare import jobs, parts
 from clara.prepare.encode import BadRecordError, cause, check_text, describe, usable
 from clara.prepare.members import members
 from clara.prepare.parts import WORK, Part
-from clara.prepare.run import LOCK, Report, report
+from clara.prepare.run import LOCK, Report, report, tables
 from clara.prepare.stats import summarise
 from clara.shards import INDEX_NAME, Index, write_index
 from clara.skips import Skips
@@ -56,18 +54,18 @@ class _Found(NamedTuple):
 class _Job:
     """One tar to walk."""
 
-    root: Path
+    root: Location
     tar: str
     corpus: str
     mark: str
 
     @property
-    def part(self) -> Path:
+    def part(self) -> Location:
         return self.root / WORK / f"{self.tar}.parquet"
 
 
 def index_tars(
-    root: str | Path,
+    root: str | Location,
     *,
     corpus: str | None = None,
     workers: int | None = None,
@@ -79,7 +77,7 @@ def index_tars(
     of its corpus. What the JSON of our own tars says of corpus, split and key goes before that.
 
     Args:
-        root: The folder.
+        root: The folder, or a URL such as "s3://bucket/tars".
         corpus: Name of the corpus, where the folders do not tell.
         workers: Processes; one for each core if None.
         allowed_bad: The share of bad records above which to stop.
@@ -89,9 +87,9 @@ def index_tars(
         ShardError: Two tars hold the same sample.
         DataError: Too many records are bad, or the index cannot be written.
     """
-    root = Path(root).absolute()
-    plan = list(_plan(root, corpus))
-    with locked(root / LOCK, str(root)):
+    folder = locate(root)
+    plan = list(_plan(folder, corpus))
+    with locked(folder / LOCK, str(folder)):
         skips = Skips(allowed_bad)
         done = _walk_all(plan, skips, workers)
         skips.check()
@@ -99,31 +97,34 @@ def index_tars(
         if twice:
             raise ShardError(
                 f"Expected each sample once but {twice} lies more than once in the tars below "
-                f"{root}; remove one of them, and run this again."
+                f"{folder}; remove one of them, and run this again."
             )
         records = (record for part in done for record in part.skipped)
-        parts.write_skipped(records, root / "skipped.jsonl")
-        write_index((part.table() for part in done), root / INDEX_NAME)
-        parts.write_json(summarise(Index.open(root)), root / "stats.json")
-        shutil.rmtree(root / WORK, ignore_errors=True)
-        return report(corpus or root.name, root, already=False)
+        parts.write_skipped(records, folder / "skipped.jsonl")
+        write_index(tables(done), folder / INDEX_NAME)
+        parts.write_json(
+            summarise(Index(Columns([str(folder / INDEX_NAME)]))), folder / "stats.json"
+        )
+        remove_all(folder / WORK)
+        return report(corpus or folder.name, folder, already=False)
 
 
-def _plan(root: Path, corpus: str | None) -> Iterator[_Job]:
-    if not root.is_dir():
+def _plan(root: Location, corpus: str | None) -> Iterator[_Job]:
+    if isinstance(root, Path) and not root.is_dir():
         raise UsageError(f"Expected a folder of tars at {root} but there is none.")
-    tars = sorted(p for p in root.rglob("*.tar") if p.is_file() and WORK not in p.parts)
+    files = find(root)
+    tars = [name for name in files if name.endswith(".tar") and WORK not in name.split("/")]
     if not tars:
         raise UsageError(f"Expected tars in or below {root} but there are none.")
-    for tar in tars:
-        name = tar.relative_to(root).as_posix()
-        stat = tar.stat()
-        mark = parts.digest(clara.__version__, name, corpus, stat.st_size, stat.st_mtime_ns)
+    for name in tars:
+        mark = parts.digest(clara.__version__, name, corpus, *files[name])
         yield _Job(root, name, corpus or "", mark)
 
 
 def _walk_all(plan: list[_Job], skips: Skips, workers: int | None) -> list[Part]:
-    found = {job.part: part for job in plan if (part := parts.load(job.part, job.mark))}
+    there = find(plan[0].root / WORK)
+    kept = (job for job in plan if f"{job.tar}.parquet" in there)
+    found = {job.part: part for job in kept if (part := parts.load(job.part, job.mark))}
     for part in found.values():
         part.count(skips)
     todo = [job for job in plan if job.part not in found]
@@ -136,10 +137,9 @@ def _walk_all(plan: list[_Job], skips: Skips, workers: int | None) -> list[Part]
 
 def _names(done: Sequence[Part]) -> pa.ChunkedArray:
     """The "corpus/key" of every sample."""
-    tables = (part.table() for part in done)
     names = (
         pc.binary_join_element_wise(table["corpus"].cast(pa.string()), table["key"], "/")
-        for table in tables
+        for table in tables(done)
     )
     chunks = [chunk for column in names for chunk in column.chunks]
     return pa.chunked_array(chunks, pa.string())
@@ -150,15 +150,31 @@ def _walk(job: _Job, tick: jobs.Tick) -> Part:
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
     known = _known_by_folder(job)
-    path = job.root / job.tar
 
     def skip(name: str, why: str) -> None:
         key = f"{job.tar}: {name}" if name else job.tar
         skipped.append({"key": key, "split": known["split"], "cause": why})
 
+    try:
+        with borrowed(job.root / job.tar) as path:
+            _read(path, job, known, rows, skip)
+    except OSError as error:
+        skip("", f"the tar cannot be read ({error.strerror})")
+    tick()
+    return parts.save(job.part, job.mark, rows, skipped)
+
+
+def _read(
+    path: Path,
+    job: _Job,
+    known: Mapping[str, str],
+    rows: list[dict[str, Any]],
+    skip: Callable[[str, str], None],
+) -> None:
+    """Appends the rows of a tar of this machine, and reports what it skips."""
     pairs = _pair(path, skip)
     bases = Counter(_base(stem) for stem in pairs)
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with path.open("rb") as file:
         for stem, pair in pairs.items():
             name = _base(stem) if bases[_base(stem)] == 1 else _plain(stem)
             key = f"{job.tar.removesuffix('.tar')}/{name}"
@@ -166,8 +182,6 @@ def _walk(job: _Job, tick: jobs.Tick) -> Part:
                 rows.append({**_row(file, pair, {**known, "key": key}), "shard": job.tar})
             except BadRecordError as error:
                 skip(name, str(error))
-    tick()
-    return parts.save(job.part, job.mark, rows, skipped)
 
 
 def _pair(path: Path, skip: Callable[[str, str], None]) -> dict[str, dict[str, _Found]]:
@@ -185,15 +199,13 @@ def _pair(path: Path, skip: Callable[[str, str], None]) -> dict[str, dict[str, _
             pair.setdefault(kind, _Found(suffix[1:], member.offset, member.size))
     except BadRecordError as error:
         skip("", str(error))
-    except OSError as error:
-        skip("", f"the tar cannot be read ({error.strerror})")
     return pairs
 
 
 def _known_by_folder(job: _Job) -> dict[str, str]:
     """What the folders of a tar say: `<corpus>/<language>/<split>/0.tar`, language or not."""
     inner = list(PurePosixPath(job.tar).parts[:-1])
-    folders = [*job.root.parts[1:], *inner]
+    folders = [*PurePosixPath(str(job.root)).parts[1:], *inner]
     split = "train"
     if folders and _SPLIT.search(folders[-1]):
         split = folders.pop()

@@ -10,14 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clara.columns import SCHEMA
-from clara.files import replacing, unwritable
+from clara.files import Location, borrowed, make_parent, replacing
 from clara.skips import Skips
 
 WORK = ".work"
@@ -33,7 +32,7 @@ class Part:
         skipped: Its bad records: key, split, cause.
     """
 
-    path: Path
+    path: Location
     rows: int
     skipped: Sequence[Mapping[str, str]]
 
@@ -49,7 +48,8 @@ class Part:
 
     def table(self) -> pa.Table:
         """Its rows of the index."""
-        return pq.read_table(self.path, schema=SCHEMA)
+        with borrowed(self.path) as path:
+            return pq.read_table(path, schema=SCHEMA)
 
 
 def digest(*what: Any) -> str:
@@ -59,7 +59,10 @@ def digest(*what: Any) -> str:
 
 
 def save(
-    path: Path, mark: str, rows: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[str, str]]
+    path: Location,
+    mark: str,
+    rows: Sequence[Mapping[str, Any]],
+    skipped: Sequence[Mapping[str, str]],
 ) -> Part:
     """Keeps the outcome of a job.
 
@@ -72,10 +75,7 @@ def save(
     Raises:
         DataError: It cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error
+    make_parent(path)
     table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
     notes = {"mark": mark, "skipped": json.dumps(list(skipped))}
     with replacing(path) as file:
@@ -83,10 +83,11 @@ def save(
     return Part(path, len(rows), skipped)
 
 
-def load(path: Path, mark: str) -> Part | None:
+def load(path: Location, mark: str) -> Part | None:
     """The outcome of a job, or None if there is none or it is of something else."""
     try:
-        schema = pq.read_metadata(path)
+        with borrowed(path) as file:
+            schema = pq.read_metadata(file)
         notes = schema.metadata or {}
         if notes.get(b"mark", b"").decode() == mark:
             return Part(path, schema.num_rows, json.loads(notes[b"skipped"]))
@@ -95,7 +96,7 @@ def load(path: Path, mark: str) -> Part | None:
     return None
 
 
-def write_skipped(records: Iterator[Mapping[str, str]], path: Path) -> None:
+def write_skipped(records: Iterator[Mapping[str, str]], path: Location) -> None:
     """Writes the list of bad records, one JSON object a line.
 
     Raises:
@@ -107,7 +108,7 @@ def write_skipped(records: Iterator[Mapping[str, str]], path: Path) -> None:
             file.write(line + b"\n")
 
 
-def write_json(value: Mapping[str, Any], path: Path) -> None:
+def write_json(value: Mapping[str, Any], path: Location) -> None:
     """Writes a JSON file for people and programs.
 
     Raises:

@@ -17,6 +17,7 @@ import clara
 from clara import corpora
 from clara.corpora import Corpus
 from clara.errors import DataError, UsageError
+from clara.files import Location
 from clara.prepare import parts
 from clara.prepare.config import PrepareConfig
 from clara.prepare.parts import WORK
@@ -24,6 +25,8 @@ from clara.records import Clip, Entry
 
 _SPLIT = re.compile(r"\w[\w .+-]{0,63}")
 _LONGEST_NAME = 64
+ABSENT = "its recording is not there, as is to be expected of this corpus"
+"""The cause that is counted, but is no fault: see `clara.corpora.Corpus.partial`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Job:
     """
 
     corpus: str
-    out: Path
+    out: Location
     rate: int
     split: str
     number: int
@@ -49,12 +52,12 @@ class Job:
     mark: str
 
     @property
-    def tar(self) -> Path:
+    def tar(self) -> Location:
         """The shard."""
         return self.out / self.split / f"{self.number:06d}.tar"
 
     @property
-    def part(self) -> Path:
+    def part(self) -> Location:
         """Where the outcome is kept until all shards are made."""
         return self.out / WORK / self.split / f"{self.number:06d}.parquet"
 
@@ -66,7 +69,8 @@ class Plan:
     Attributes:
         made: What the folder is said to be made of: settings, and fingerprints of the recordings.
         jobs: The shards.
-        unplanned: Bad records that get into no shard: key, split, cause.
+        unplanned: Records that get into no shard: key, split, cause. Those that are `ABSENT` are no
+            bad ones.
     """
 
     made: dict[str, Any]
@@ -74,7 +78,7 @@ class Plan:
     unplanned: list[dict[str, str]]
 
 
-def plan(corpus: str, source: str, out: Path, config: PrepareConfig) -> Plan:
+def plan(corpus: str, source: str, out: Location, config: PrepareConfig) -> Plan:
     """Lists a corpus and cuts each of its splits, shuffled, into shards.
 
     Args:
@@ -152,19 +156,26 @@ def _last_name(source: str) -> str:
 def _list(
     corpus: str, record: Corpus, root: Any, config: PrepareConfig
 ) -> tuple[list[Entry], list[dict[str, str]]]:
-    """All entries, sorted by key, and as bad records those that cannot be planned for."""
+    """All entries, sorted by key, and those that cannot be planned for, with the cause."""
     found: dict[str, Entry] = {}
     bad = []
     for entry in record.read(root):
-        fault = "the key is repeated" if entry.key in found else ""
+        fault = "the key is repeated" if entry.key in found else entry.fault
         if not _SPLIT.fullmatch(entry.split):
             fault = "the split has a name that no folder can have"
+        if record.partial and isinstance(entry.path, Path) and _size(entry.path) < 0:
+            fault = ABSENT
         if fault:
             bad.append({"key": entry.key, "split": entry.split, "cause": fault})
         else:
             found[entry.key] = replace(entry, licence=entry.licence or record.licence)
     if not found and not bad:
         raise DataError(f"Expected recordings of {corpus} in {root} but it lists none.")
+    if not found and all(each["cause"] == ABSENT for each in bad):
+        raise DataError(
+            f"Expected recordings of {corpus} below {root} but none of the {len(bad)} that are "
+            "listed is there; `clara corpora` says what to put where."
+        )
     keys = list(found)
     if config.limit:
         keys = sorted(keys, key=lambda key: _rank(config.seed, key))[: config.limit]
@@ -185,7 +196,7 @@ def _jobs(
     name: str,
     entries: Sequence[Entry],
     listed: Sequence[dict[str, Any]],
-    out: Path,
+    out: Location,
     config: PrepareConfig,
     settings: dict[str, Any],
 ) -> Iterator[Job]:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 import clara
+from clara.columns import Columns
 from clara.errors import DataError, UsageError
-from clara.files import locked, unwritable
+from clara.files import Location, below, find, locate, locked, make_parent, remove_all, unwritable
 from clara.prepare import jobs, parts
 from clara.prepare.config import PrepareConfig
 from clara.prepare.encode import BadRecordError, encode
 from clara.prepare.parts import WORK, Part
-from clara.prepare.plan import Job, Plan, plan
+from clara.prepare.plan import ABSENT, Job, Plan, plan
 from clara.prepare.stats import summarise
 from clara.shards import INDEX_NAME, Index, ShardWriter, safe_key, write_index
 from clara.skips import Skips
 
 _MADE = "prepare.json"
 LOCK = ".lock"
-_WHOLE = (_MADE, INDEX_NAME, "stats.json", "skipped.jsonl")
+_WHOLE = {_MADE, INDEX_NAME, "stats.json", "skipped.jsonl"}
+_READERS = 16  # requests to a store that are under way at once
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Report:
     """
 
     corpus: str
-    out: Path
+    out: Location
     stats: Mapping[str, Any]
     skipped: Mapping[str, int]
     already: bool
@@ -49,7 +54,7 @@ class Report:
 def prepare(
     corpus: str,
     source: str | Path,
-    out: str | Path,
+    out: str | Location,
     config: PrepareConfig | None = None,
     **changes: Any,
 ) -> Report:
@@ -61,7 +66,8 @@ def prepare(
     Args:
         corpus: Name of the corpus, one of `clara.corpora.names()`.
         source: The folder that holds it.
-        out: The folder to make; it holds a folder of tars for each split.
+        out: The folder to make, or a URL such as "s3://bucket/shards/esc50"; it holds a folder of
+            tars for each split.
         config: The settings; as they stand if None.
         **changes: Single fields of the settings.
 
@@ -71,30 +77,29 @@ def prepare(
         DataError: Too many records are bad, or `out` cannot be written to.
     """
     config = replace(config or PrepareConfig(), **changes)
-    out = Path(out).absolute()
-    planned = plan(corpus, str(source), out, config)
-    _make_folder(out)
-    with locked(out / LOCK, str(out)):
-        name, made = planned.made["name"], planned.made
-        if all((out / each).exists() for each in _WHOLE):
-            _check_same(out / _MADE, made, out)
-            shutil.rmtree(out / WORK, ignore_errors=True)
-            return report(name, out, already=True)
-        _begin(out, made)
-        skips = Skips(config.allowed_bad)
-        for record in planned.unplanned:
-            skips.bad(record["key"], record["cause"])
-        done = _make(planned.jobs, skips, config)
-        skips.check()
-        _finish(out, planned, done)
-        return report(name, out, already=False)
+    folder = locate(out)
+    planned = plan(corpus, str(source), folder, config)
+    _make_folder(folder)
+    with locked(folder / LOCK, str(folder)):
+        there = find(folder)
+        already = there.keys() >= _WHOLE
+        if already:
+            _check_same(folder / _MADE, planned.made, folder)
+            remove_all(folder / WORK)
+        else:
+            _begin(folder, planned.made, there)
+            _finish(folder, planned, _make(planned, there, config))
+        return report(planned.made["name"], folder, already=already)
 
 
-def _make_folder(out: Path) -> None:
+def _make_folder(out: Location) -> None:
     """Makes the folder, and refuses one in which something else lies."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in out.iterdir() if path.name != LOCK)
+        if isinstance(out, Path):
+            out.mkdir(parents=True, exist_ok=True)
+            found = sorted(path.name for path in out.iterdir() if path.name != LOCK)
+        else:
+            found = sorted({name.partition("/")[0] for name in find(out)} - {LOCK})
     except OSError as error:
         raise unwritable(out, error) from error
     if found and _MADE not in found and WORK not in found:
@@ -104,7 +109,7 @@ def _make_folder(out: Path) -> None:
         )
 
 
-def _check_same(path: Path, made: Mapping[str, Any], out: Path) -> None:
+def _check_same(path: Location, made: Mapping[str, Any], out: Location) -> None:
     """Refuses to go on with a folder that was begun with other settings or recordings."""
     try:
         before = json.loads(path.read_bytes())
@@ -128,28 +133,29 @@ def _check_same(path: Path, made: Mapping[str, Any], out: Path) -> None:
         )
 
 
-def _begin(out: Path, made: Mapping[str, Any]) -> None:
+def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> None:
     """Notes what is being made, and clears what a killed run left half-written."""
-    state = out / WORK / _MADE
-    if state.exists():
-        _check_same(state, made, out)
-    for half in out.rglob("*.part"):
+    state = f"{WORK}/{_MADE}"
+    if state in there:
+        _check_same(out / state, made, out)
+    for half in (name for name in there if name.endswith(".part")):
         with contextlib.suppress(OSError):
-            half.unlink()
-    try:
-        (out / WORK).mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(out, error) from error
-    parts.write_json(made, state)
+            (out / half).unlink()
+    make_parent(out / state)
+    parts.write_json(made, out / state)
 
 
-def _make(shards: Sequence[Job], skips: Skips, config: PrepareConfig) -> list[Part]:
+def _make(planned: Plan, there: Collection[str], config: PrepareConfig) -> list[Part]:
     """Makes the shards that are missing; returns the parts of all, in the order of the plan."""
-    found = {job.part: part for job in shards if (part := _done(job))}
+    skips = Skips(config.allowed_bad)
+    for record in planned.unplanned:
+        if record["cause"] != ABSENT:
+            skips.bad(record["key"], record["cause"])
+    found = _kept(planned.jobs, there)
     for part in found.values():
         part.count(skips)
-    todo = [job for job in shards if job.part not in found]
-    total = sum(len(job.entries) for job in shards)
+    todo = [job for job in planned.jobs if job.part not in found]
+    total = sum(len(job.entries) for job in planned.jobs)
     done = total - sum(len(job.entries) for job in todo)
     for part in jobs.run(
         _make_shard,
@@ -157,16 +163,24 @@ def _make(shards: Sequence[Job], skips: Skips, config: PrepareConfig) -> list[Pa
         workers=config.workers,
         done=done,
         total=total,
-        title=shards[0].corpus,
+        title=planned.made["name"],
     ):
         part.count(skips)
         found[part.path] = part
-    return [found[job.part] for job in shards]
+    skips.check()
+    return [found[job.part] for job in planned.jobs]
 
 
-def _done(job: Job) -> Part | None:
-    part = parts.load(job.part, job.mark)
-    return part if part and (job.tar.is_file() or not part.rows) else None
+def _kept(shards: Sequence[Job], there: Collection[str]) -> dict[Location, Part]:
+    """What a run that was stopped has made already."""
+    kept = [job for job in shards if below(job.part, job.out) in there]
+    with ThreadPoolExecutor(_READERS) as readers:
+        loaded = list(readers.map(lambda job: parts.load(job.part, job.mark), kept))
+    return {
+        job.part: part
+        for job, part in zip(kept, loaded, strict=True)
+        if part and (not part.rows or below(job.tar, job.out) in there)
+    }
 
 
 def _make_shard(job: Job, tick: jobs.Tick) -> Part:
@@ -181,17 +195,17 @@ def _make_shard(job: Job, tick: jobs.Tick) -> Part:
                 skipped.append({"key": entry.key, "split": entry.split, "cause": str(error)})
             else:
                 place = shard.add(safe_key(entry.key), audio, meta)
-                tar = job.tar.relative_to(job.out).as_posix()
+                tar = below(job.tar, job.out)
                 rows.append({**row, **place._asdict(), "shard": tar})
             tick()
     if not rows:
-        job.tar.unlink()
+        job.tar.unlink(missing_ok=True)
     return parts.save(job.part, job.mark, rows, skipped)
 
 
-def _finish(out: Path, planned: Plan, done: Sequence[Part]) -> None:
+def _finish(out: Location, planned: Plan, done: Sequence[Part]) -> None:
     """Writes what describes the whole; the folder counts as made with the last file."""
-    sizes: dict[Path, dict[str, int]] = {}
+    sizes: dict[Location, dict[str, int]] = {}
     for job, part in zip(planned.jobs, done, strict=True):
         if part.rows:
             sizes.setdefault(job.tar.parent, {})[job.tar.name] = part.rows
@@ -199,18 +213,27 @@ def _finish(out: Path, planned: Plan, done: Sequence[Part]) -> None:
         parts.write_json(counts, folder / "sizes.json")
     records = [*planned.unplanned, *(record for part in done for record in part.skipped)]
     parts.write_skipped(iter(records), out / "skipped.jsonl")
-    write_index((part.table() for part in done), out / INDEX_NAME)
-    parts.write_json(summarise(Index.open(out)), out / "stats.json")
+    write_index(tables(done), out / INDEX_NAME)
+    parts.write_json(summarise(Index(Columns([str(out / INDEX_NAME)]))), out / "stats.json")
     parts.write_json({**planned.made, "version": clara.__version__}, out / _MADE)
-    shutil.rmtree(out / WORK, ignore_errors=True)
+    remove_all(out / WORK)
 
 
-def report(corpus: str, out: Path, *, already: bool) -> Report:
+def tables(done: Sequence[Part]) -> Iterator[pa.Table]:
+    """The rows of all parts, in order; several are fetched ahead, for a store may be far away."""
+    ahead: deque[Future[pa.Table]] = deque()
+    with ThreadPoolExecutor(_READERS) as readers:
+        for part in done:
+            ahead.append(readers.submit(part.table))
+            if len(ahead) == _READERS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def report(corpus: str, out: Location, *, already: bool) -> Report:
     """Reads what lies beside an index."""
     stats = json.loads((out / "stats.json").read_bytes())
-    causes: dict[str, int] = {}
-    with (out / "skipped.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            cause = json.loads(line)["cause"]
-            causes[cause] = causes.get(cause, 0) + 1
-    return Report(corpus, out, stats, causes, already)
+    lines = (out / "skipped.jsonl").read_bytes().splitlines()
+    causes = Counter(json.loads(line)["cause"] for line in lines)
+    return Report(corpus, out, stats, dict(causes), already)

@@ -212,7 +212,7 @@ def test_bad_records_are_counted_by_cause(tmp_path: Path) -> None:
             "there is no audio beside the JSON",
             "the file is empty",
             "it is a Git LFS pointer, not the file itself",
-            "what it holds is not audio that libsndfile can read (Format not recognised)",
+            "what it holds is not audio that can be read (Format not recognised)",
             *["its JSON cannot be read"] * 3,
             "its JSON is not an object",
             *["it has no label and no caption"] * 3,
