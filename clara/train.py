@@ -20,6 +20,7 @@ import torch
 from lightning_fabric import Fabric
 
 from clara import checkpoint
+from clara.augment import Chain, Dice
 from clara.batches import Batches, DataConfig
 from clara.configs import expect, expect_within, to_json
 from clara.embed import Clara
@@ -35,6 +36,9 @@ from clara.text.tokens import Tokens
 
 Validator = Callable[[Clara], Mapping[str, float]]
 """Judges the model as it stands; its figures go into the logs under "valid/"."""
+
+# What the dice of augmentation are seeded with, apart from those of the model.
+_HEARD = 1
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Recipe:
         data: What it is trained on, and in which order.
         optim: The optimiser and its schedule.
         train: Length, precision and logs.
+        augment: Acoustic augmentations of what it is trained on (section III-A2), in the order in
+            which they apply, each as "NAME CHANCE" and settings that are not its defaults, such as
+            "reverb 0.3 high=0.5".
     """
 
     name: str = "clara"
@@ -82,6 +89,10 @@ class Recipe:
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    augment: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        Chain.parse(self.augment)  # which refuses what makes no sense
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,7 @@ def train(
         batches = _batches(fabric, recipe, index, tokens)
         start = about.step * config.accumulate
         stream = ends.enter_context(contextlib.closing(batches.stream(start)))
+        heard = _augmented(fabric, recipe, stream, start)
         logs = Logs(run, about.step) if fabric.is_global_zero else None
         if logs:
             ends.enter_context(contextlib.closing(logs))
@@ -156,7 +168,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             done, last = step + 1, step + 1 == config.steps
-            loss, norm = _gradients(fabric, wrapped, optimizer, stream, recipe, done)
+            loss, norm = _gradients(fabric, wrapped, optimizer, heard, recipe, done)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             pace.after_step()
@@ -195,6 +207,26 @@ def _batches(fabric: Fabric, recipe: Recipe, index: Index, tokens: Tokens) -> Ba
         world=fabric.world_size,
         text_limit=recipe.model.text.limit,
     )
+
+
+def _augmented(
+    fabric: Fabric, recipe: Recipe, stream: Iterator[Batch], start: int
+) -> Iterator[Batch]:
+    """The batches from `start` on as they are trained on, on the device that trains.
+
+    The dice of a row follow from its place in the batch of all ranks, so that what the ranks hear
+    together is the same on any number of them.
+    """
+    chain, rate = Chain.parse(recipe.augment), recipe.model.audio.mel.rate
+    for position, batch in enumerate(stream, start):
+        if chain.steps:
+            generator = torch.Generator().manual_seed(_seed(recipe.train.seed, position, 0, _HEARD))
+            dice = Dice.roll(generator, recipe.data.batch)
+            waves, lengths = fabric.to_device([batch.waves, batch.wave_lengths])
+            dice = dice[fabric.global_rank :: fabric.world_size]
+            waves, lengths = chain.on_batch(waves, lengths, rate, dice)
+            batch = replace(batch, waves=waves, wave_lengths=lengths)
+        yield batch
 
 
 def _gradients(
@@ -352,5 +384,5 @@ def _validate(encoder: Clara, validators: Mapping[str, Validator]) -> dict[str, 
     }
 
 
-def _seed(seed: int, step: int, rank: int) -> int:
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
+def _seed(*entropy: int) -> int:
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
