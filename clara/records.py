@@ -58,6 +58,8 @@ class Entry:
         speaker: Who speaks, unique in the corpus.
         licence: What the owner of this recording allows; empty if the corpus says it for all.
         extra: Whatever else the corpus says, as JSON values.
+        fault: Why it cannot be used, in words that all such records share; empty if it can. So a
+            corpus counts a bad record among others instead of stopping at it.
     """
 
     key: str
@@ -73,6 +75,7 @@ class Entry:
     speaker: str = ""
     licence: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,8 @@ def _opened(
 ) -> Iterator[_Opened | containers.Track]:
     name, stream = _stream(source)
     # By its path the decoder reads a file without coming back to Python for each piece.
-    target = os.fspath(source) if isinstance(source, str | os.PathLike) else stream
+    # As bytes, since not every name is UTF-8.
+    target = os.fsencode(source) if isinstance(source, str | os.PathLike) else stream
     try:
         reach = _reach(stream, name)
         try:

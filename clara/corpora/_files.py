@@ -284,6 +284,23 @@ def media(root: Path) -> dict[str, str]:
 
     ranks = {suffix: rank for rank, suffix in enumerate(AUDIO_SUFFIXES)}
     found: dict[str, str] = {}
+    for folder, files in walk(root):
+        for name in files:
+            stem, suffix = os.path.splitext(name)  # noqa: PTH122 (millions of names)
+            rank = ranks.get(suffix.lower())
+            if rank is None:
+                continue
+            other = found.get(stem)
+            if other is None or rank < ranks[os.path.splitext(other)[1].lower()]:  # noqa: PTH122
+                found[stem] = f"{folder}{os.sep}{name}"
+    return found
+
+
+def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder in and below one, with the names of its files, in a fixed order.
+
+    Hidden files and folders are passed over; links are followed, each folder once.
+    """
     walked: set[tuple[int, int]] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
         status = Path(folder).stat()
@@ -292,15 +309,7 @@ def media(root: Path) -> dict[str, str]:
             continue
         walked.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            stem, suffix = os.path.splitext(name)  # noqa: PTH122 (millions of names)
-            rank = ranks.get(suffix.lower())
-            if rank is None or name.startswith("."):
-                continue
-            other = found.get(stem)
-            if other is None or rank < ranks[os.path.splitext(other)[1].lower()]:  # noqa: PTH122
-                found[stem] = f"{folder}{os.sep}{name}"
-    return found
+        yield folder, sorted(name for name in files if not name.startswith("."))
 
 
 def video_clip(

@@ -294,6 +294,12 @@ def test_paths_that_cannot_be_opened(tmp_path: Path) -> None:
         load(raw)
 
 
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    Path(os.fsdecode(name)).write_bytes(encoded(chord(), "WAV", "PCM_16"))
+    assert probe(os.fsdecode(name)).frames == load(Path(os.fsdecode(name)))[0].size == RATE
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
     [(0.5, 0.5), (0.7, 0.2), (-1.0, None), (1.0, None), (5.0, 9.0), (float("nan"), None)],

@@ -29,6 +29,7 @@ def write(folder: Path, text: str, name: str = "manifest.csv") -> Path:
 def test_the_miniature(miniature: Callable[[str], Path]):
     root = miniature("folder")
     door, hello, goodbye, mix = read(root)
+    assert hello.source == goodbye.source == "speech/ann.wav"
     assert door == Entry(
         key="door.wav",
         path=root / "door.wav",
@@ -55,6 +56,27 @@ def test_json_lines_say_the_same_as_csv(tmp_path: Path):
     assert read(tmp_path) == read(tmp_path / "manifest.jsonl") == read(tmp_path / "other.csv")
     (entry,) = read(tmp_path)
     assert entry.labels == {"sound": ("dog",), "age": ("31",)}
+
+
+def test_tabs_part_a_tsv_and_quotes_are_letters(tmp_path: Path):
+    write(tmp_path, 'path\ttext\tsplit\na.wav\t"Stop", he said\tdev\n', "manifest.tsv")
+    (entry,) = read(tmp_path)
+    assert (entry.texts, entry.split) == (('"Stop", he said',), "valid")
+    assert read(tmp_path / "manifest.tsv") == [entry]
+
+
+def test_two_manifests_are_one_too_many(tmp_path: Path):
+    write(tmp_path, "path\na.wav\n")
+    write(tmp_path, '{"path": "b.wav"}', "manifest.jsonl")
+    with pytest.raises(LayoutError, match=r"one manifest .* manifest\.csv and manifest\.jsonl"):
+        read(tmp_path)
+
+
+def test_a_licence_in_either_spelling(tmp_path: Path):
+    write(tmp_path, "path,license\na.wav,CC0\n")
+    write(tmp_path, "path,licence\na.wav,CC0\n", "other.csv")
+    assert read(tmp_path)[0].licence == "CC0"
+    assert read(tmp_path) == read(tmp_path / "other.csv")
 
 
 def test_paths_are_relative_to_the_manifest(tmp_path: Path):
@@ -114,11 +136,11 @@ BAD_CSV = [
     ("path,spilt\na.wav,test\n", r"a column 'split', but found 'spilt'"),
     ("path,labels\na.wav,dog\n", r"a column 'label.KIND', but found 'labels'"),
     ("path,speaker_id\na.wav,7\n", r"'speaker', but found 'speaker_id' .* 'extra.speaker_id'"),
-    ("path,split\na.wav,val\n", r"split in line 2 .* train, valid, test .* found 'val'"),
+    ("path,split\na.wav,rest\n", r"a split of train, valid, test .* in line 2 .* found 'rest'"),
     ("path,start\na.wav,soon\n", r"seconds as 'start' in line 2 .* found 'soon'"),
     ("path,start\na.wav,-1\n", r"seconds as 'start' .* found '-1'"),
     ("path,end\na.wav,nan\n", r"seconds as 'end' .* found 'nan'"),
-    ("path,start,end\na.wav,2,1\n", r"the end to lie after the start in line 2"),
+    ("path,start,end\na.wav,2,1\n", r"an end after the start in line 2 .* found 2 to 1"),
     ('path,text\na.wav,"never closed\n', r"a table in UTF-8 at .* unexpected end"),
     ("path,path\na.wav,b.wav\n", r"column names once .* found 'path' twice"),
 ]
