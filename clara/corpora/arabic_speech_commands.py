@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.records import Entry
 
 __all__ = ["corpus"]
@@ -96,5 +96,12 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     languages=("ar",),
     labels={"keyword": tuple(_KEYWORDS.values())},
+    downloads=(
+        Download(
+            url="https://github.com/abdulkaderghandoura/arabic-speech-commands-dataset/archive/"
+            "master.zip",
+            strip=1,
+        ),
+    ),
     read=_read,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -74,5 +74,9 @@ corpus = Corpus(
     "with a Y before the ID if you like), put them below that folder, and give it.",
     splits=("train", "valid", "test"),
     partial=True,
+    downloads=tuple(
+        Download(url=f"https://raw.githubusercontent.com/cdjkim/audiocaps/master/dataset/{name}")
+        for name in _SPLITS
+    ),
     read=_read,
 )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -82,5 +82,12 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     labels={"sound": tuple(_SOUNDS.values())},
     partial=True,
+    downloads=tuple(
+        Download(
+            url="https://storage.googleapis.com/us_audioset/youtube_corpus/v1/csv/"
+            f"{part}_segments.csv"
+        )
+        for part in ("balanced_train", "unbalanced_train", "eval")
+    ),
     read=_read,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.records import Entry
 
 __all__ = ["corpus"]
@@ -19,6 +19,17 @@ _TITLE = "Clotho"
 _SPLITS = {"development": "train", "validation": "valid", "evaluation": "test"}
 _CAPTIONS = tuple(f"caption_{number}" for number in range(1, 6))
 _FACTS = ("file_name", "keywords", "sound_id", "start_end_samples", "manufacturer", "license")
+_FILES = {  # bytes, 0 where they are not known, and MD5
+    "clotho_captions_development.csv": (1_336_762, "d4090b39ce9f2491908eebf4d5b09bae"),
+    "clotho_metadata_development.csv": (830_797, "170d20935ecfdf161ce1bb154118cda5"),
+    "clotho_audio_development.7z": (4_541_582_263, "c8b05bc7acdb13895bb3c6a29608667e"),
+    "clotho_captions_validation.csv": (367_649, "5879e023032b22a2c930aaa0528bead4"),
+    "clotho_metadata_validation.csv": (224_803, "2e010427c56b1ce6008b0f03f41048ce"),
+    "clotho_audio_validation.7z": (1_260_701_425, "7dba730be08bada48bd15dc4e668df59"),
+    "clotho_captions_evaluation.csv": (0, "1b16b9e57cf7bdb7f13a13802aeb57e2"),
+    "clotho_metadata_evaluation.csv": (0, "13946f054d4e1bf48079813aac61bf77"),
+    "clotho_audio_evaluation.7z": (0, "4569624ccadf96223f19cb59fe4f849f"),
+}
 
 
 def _read(root: Path) -> Iterator[Entry]:
@@ -66,5 +77,11 @@ corpus = Corpus(
     "archives beside the tables and give the folder that holds development/, validation/, "
     "evaluation/ and the tables.",
     splits=("train", "valid", "test"),
+    downloads=tuple(
+        Download(
+            url=f"https://zenodo.org/records/4783391/files/{name}", size=size, hash=f"md5:{digest}"
+        )
+        for name, (size, digest) in _FILES.items()
+    ),
     read=_read,
 )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.records import Entry
 from clara.text.phrases import person
 
@@ -92,5 +92,9 @@ corpus = Corpus(
         "emotion": tuple(_EMOTIONS.values()),
         "gender": tuple(_GENDERS.values()),
     },
+    downloads=(
+        Download(url="https://www.openslr.org/resources/136/metadata.csv"),
+        Download(url="https://www.openslr.org/resources/136/cleaned_webm.tar.xz"),
+    ),
     read=_read,
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import EMOTIONS, GENDERS, Corpus, _files
+from clara.corpora import EMOTIONS, GENDERS, Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -101,5 +101,7 @@ corpus = Corpus(
         "gender": GENDERS,
         "age": tuple(sorted({str(age) for _, age in _SPEAKERS.values()})),
     },
+    # Its owner has it neither encrypted nor with a hash.
+    downloads=(Download(url="http://emodb.bilderbar.info/download/download.zip"),),
     read=_read,
 )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -92,5 +92,18 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={"emotion": tuple(_EMOTIONS.values()), "gender": ("man", "woman")},
+    # The archives hold recordings only, in no folder of their own.
+    downloads=(
+        Download(url="http://www.festvox.org/cmu_arctic/cmuarctic.data"),
+        *(
+            Download(
+                url=f"https://www.openslr.org/resources/115/{speaker}_{emotion}.tar.gz",
+                folder=f"{speaker}_{emotion}",
+            )
+            for speaker in _SPLITS
+            for emotion in _EMOTIONS
+            if (speaker, emotion) not in (("josh", "Angry"), ("josh", "Disgusted"))
+        ),
+    ),
     read=_read,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.records import Entry
 
 __all__ = ["corpus"]
@@ -54,5 +54,7 @@ corpus = Corpus(
     "the folder that holds meta/ and audio/.",
     splits=tuple(_FOLDS.values()),
     labels={"sound": tuple(_SOUNDS.values())},
+    # What GitHub packs has no hash that would stay.
+    downloads=(Download(url="https://github.com/karolpiczak/ESC-50/archive/master.zip", strip=1),),
     read=_read,
 )

@@ -8,11 +8,12 @@ the ground truth, where broader classes go with narrower ones.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -22,6 +23,19 @@ _TITLE = "FSD50K"
 _SOUNDS = {label: label.replace("_", " ") for label in _files.labels("fsd50k")}
 _TABLES = ("FSD50K.ground_truth/dev.csv", "FSD50K.ground_truth/eval.csv")
 _SPLITS = {"train": "train", "val": "valid"}
+_FILES = {  # bytes and MD5; the audio is in zips of several parts
+    "FSD50K.ground_truth.zip": (334_701, "ca27382c195e37d2269c4c866dd73485"),
+    "FSD50K.metadata.zip": (6_700_838, "b9ea0c829a411c1d42adb9da539ed237"),
+    "FSD50K.doc.zip": (6_984, "3516162b82dc2945d3e7feba0904e800"),
+    "FSD50K.dev_audio.z01": (3_221_225_472, "faa7cf4cc076fc34a44a479a5ed862a3"),
+    "FSD50K.dev_audio.z02": (3_221_225_472, "8f9b66153e68571164fb1315d00bc7bc"),
+    "FSD50K.dev_audio.z03": (3_221_225_472, "1196ef47d267a993d30fa98af54b7159"),
+    "FSD50K.dev_audio.z04": (3_221_225_472, "d088ac4e11ba53daf9f7574c11cccac9"),
+    "FSD50K.dev_audio.z05": (3_221_225_472, "81356521aa159accd3c35de22da28c7f"),
+    "FSD50K.dev_audio.zip": (2_306_663_327, "c480d119b8f7a7e32fdb58f3ea4d6c5a"),
+    "FSD50K.eval_audio.z01": (3_221_225_472, "3090670eaeecc013ca1ff84fe4442aeb"),
+    "FSD50K.eval_audio.zip": (3_037_675_767, "6fa47636c3a3ad5c7dfeba99f2637982"),
+}
 
 
 def _read(root: Path) -> Iterator[Entry]:
@@ -74,5 +88,14 @@ corpus = Corpus(
     "all into one folder and give that.",
     splits=("train", "valid", "test"),
     labels={"sound": tuple(_SOUNDS.values())},
+    downloads=tuple(
+        Download(
+            url=f"https://zenodo.org/records/4060432/files/{name}",
+            size=size,
+            hash=f"md5:{digest}",
+            join=re.sub(r"z\d\d$", "zip", name) if "audio" in name else "",
+        )
+        for name, (size, digest) in _FILES.items()
+    ),
     read=_read,
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -53,5 +53,11 @@ corpus = Corpus(
     splits=("train", "test"),
     languages=("en",),
     labels={"keyword": _DIGITS, "gender": ("man",)},
+    downloads=(
+        Download(
+            url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/master.zip",
+            strip=1,
+        ),
+    ),
     read=_read,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import GENDERS, Corpus, _files
+from clara.corpora import GENDERS, Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -26,6 +26,36 @@ _PARTS = {
 }
 _GENDERS = {"M": "man", "F": "woman"}
 _TABLE = "SPEAKERS.TXT"
+_ARCHIVES = {  # bytes and SHA-256
+    "train-clean-100": (
+        6_387_309_499,
+        "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+    ),
+    "train-clean-360": (
+        23_049_477_885,
+        "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf",
+    ),
+    "train-other-500": (
+        30_593_501_606,
+        "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2",
+    ),
+    "dev-clean": (
+        337_926_286,
+        "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3",
+    ),
+    "dev-other": (
+        314_305_928,
+        "12661c48e8c3fe1de2c1caa4c3e135193bfb1811584f11f569dd12645aa84365",
+    ),
+    "test-clean": (
+        346_663_984,
+        "39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
+    ),
+    "test-other": (
+        328_757_843,
+        "d09c181bba5cf717b3dee7d4d592af11a3ee3a09e08ae025c5506f6ebe961c29",
+    ),
+}
 
 
 def _read(root: Path) -> Iterator[Entry]:
@@ -91,5 +121,13 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={"gender": GENDERS},
+    downloads=tuple(
+        Download(
+            url=f"https://www.openslr.org/resources/12/{part}.tar.gz",
+            size=size,
+            hash=f"sha256:{digest}",
+        )
+        for part, (size, digest) in _ARCHIVES.items()
+    ),
     read=_read,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -54,5 +54,13 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={"gender": ("woman",)},
+    downloads=(
+        Download(
+            url="https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
+            size=2_748_572_632,
+            hash="sha256:be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
+            strip=1,
+        ),
+    ),
     read=_read,
 )

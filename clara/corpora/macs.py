@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -21,6 +21,16 @@ __all__ = ["corpus"]
 
 _SCENES = {"airport": "airport", "public_square": "public square", "park": "park"}
 _NAME = re.compile(r"(?P<scene>[a-z_]+)-(?P<place>[a-z]+-\d+)-\d+-\w+\.wav")
+_AUDIO = {  # those of the 21 archives that hold airports, parks and public squares: bytes and MD5
+    1: (1_657_550_587, "aca4ebfd9ed03d5f747d6ba8c24bc728"),
+    2: (1_666_219_450, "c4f170408ce77c8c70c532bf268d7be0"),
+    3: (1_817_901_591, "c7214a07211f10f3250290d05e72c37e"),
+    9: (1_667_106_209, "3c32a693a6b111ffb957be3c1dd22e9b"),
+    10: (1_632_636_175, "0ffbf60006da520cc761fb74c878b98b"),
+    11: (1_671_793_546, "599055d93b4c11057c29be2df54538d4"),
+    12: (1_672_592_150, "98b8d162ff3665695c4c910e6c372cc8"),
+    13: (1_673_481_614, "a356c08b1a5a21d433eba37ef87587f4"),
+}
 
 
 def _read(root: Path) -> Iterator[Entry]:
@@ -94,5 +104,20 @@ corpus = Corpus(
     "give that folder.",
     splits=("train", "valid", "test"),
     labels={"scene": tuple(_SCENES.values())},
+    downloads=(
+        Download(
+            url="https://zenodo.org/records/5114771/files/MACS.yaml",
+            hash="md5:23fcb2ebd0b109094034ef9e87972256",
+        ),
+        *(
+            Download(
+                url="https://zenodo.org/records/2589280/files/"
+                f"TAU-urban-acoustic-scenes-2019-development.audio.{number}.zip",
+                size=size,
+                hash=f"md5:{digest}",
+            )
+            for number, (size, digest) in _AUDIO.items()
+        ),
+    ),
     read=_read,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clara.corpora import GENDERS, Corpus, _files
+from clara.corpora import GENDERS, Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -111,5 +111,13 @@ corpus = Corpus(
     splits=tuple(_SPLITS.values()),
     languages=tuple(_LANGUAGES),
     labels={"gender": GENDERS},
+    downloads=tuple(
+        Download(
+            url=f"https://mswc.mlcommons-storage.org/{kind}/{language}.tar.gz",
+            folder=language if kind == "splits" else "",
+        )
+        for language in _LANGUAGES
+        for kind in ("splits", "audio")
+    ),
     read=_read,
 )

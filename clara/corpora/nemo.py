@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import EMOTIONS, GENDERS, Corpus, _files
+from clara.corpora import EMOTIONS, GENDERS, Corpus, Download, _files
 from clara.records import Entry
 
 __all__ = ["corpus"]
@@ -72,5 +72,8 @@ corpus = Corpus(
         "gender": GENDERS,
         "age": tuple(_AGES),
     },
+    downloads=(
+        Download(url="https://github.com/amu-cai/nEMO/archive/refs/heads/main.zip", strip=1),
+    ),
     read=_read,
 )

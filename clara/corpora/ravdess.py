@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import GENDERS, Corpus, _files
+from clara.corpora import GENDERS, Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -98,5 +98,17 @@ corpus = Corpus(
         "intensity": tuple(_INTENSITIES.values()),
         "manner": tuple(_MANNERS.values()),
     },
+    downloads=(
+        Download(
+            url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+            size=208_468_073,
+            hash="md5:bc696df654c87fed845eb13823edef8a",
+        ),
+        Download(
+            url="https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip",
+            size=225_505_317,
+            hash="md5:5411230427d67a21e18aa4d466e6d1b9",
+        ),
+    ),
     read=_read,
 )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -86,5 +86,13 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={"keyword": tuple(_WORDS), "sound": ("silence",)},
+    downloads=(
+        Download(
+            url="https://storage.googleapis.com/download.tensorflow.org/data/"
+            "speech_commands_v0.02.tar.gz",
+            size=2_428_923_189,
+            hash="sha256:af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+        ),
+    ),
     read=_read,
 )

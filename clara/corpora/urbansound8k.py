@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.records import Entry
 
 __all__ = ["corpus"]
@@ -62,5 +62,13 @@ corpus = Corpus(
     "give the folder that holds metadata/ and audio/.",
     splits=tuple(_FOLDS.values()),
     labels={"sound": tuple(_SOUNDS.values())},
+    downloads=(
+        Download(
+            url="https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz",
+            size=6_023_741_708,
+            hash="md5:9aa69802bbf37fb986f71ec1483a196e",
+            strip=1,
+        ),
+    ),
     read=_read,
 )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -59,5 +59,6 @@ corpus = Corpus(
     splits=("train", "valid", "test"),
     labels={"sound": tuple(_SOUNDS)},
     partial=True,
+    downloads=(Download(url="https://www.robots.ox.ac.uk/~vgg/data/vggsound/vggsound.csv"),),
     read=_read,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clara.corpora import GENDERS, Corpus, _files
+from clara.corpora import GENDERS, Corpus, Download, _files
 from clara.errors import LayoutError
 from clara.records import Entry, Labels
 
@@ -115,5 +115,11 @@ corpus = Corpus(
     "the folder that holds vocal_imitations.csv.",
     splits=("train", "valid", "test"),
     labels={"gender": GENDERS},
+    downloads=(
+        Download(
+            url="https://github.com/interactiveaudiolab/VocalSketchDataSet/archive/HEAD.zip",
+            strip=1,
+        ),
+    ),
     read=_read,
 )
