@@ -94,9 +94,11 @@ def _get(name: str, folder: Path, only: Sequence[str], *, keep: bool, json: bool
     from clara.fetch import fetch
 
     corpus = room.get(name)
-    _output.note(f"{corpus.title}, {corpus.licence}. Cite: {corpus.cite}")
-    if _NOT_FOR_SALE.search(corpus.licence):
-        _output.note("Its owner does not allow commercial use, or limits it: see the licence.")
+    if corpus.downloads:
+        _output.note(f"{corpus.title}: {corpus.size}. To download: {_download(corpus)}.")
+        _output.note(f"Licence: {corpus.licence}. Cite: {corpus.cite}.")
+        if _NOT_FOR_SALE.search(corpus.licence):
+            _output.note("Its owner does not allow commercial use, or limits it: see the licence.")
     done = fetch(corpus, folder, only=only, keep=keep, note=_output.note, bar=bytes_bar)
     if json:
         _output.show_json({"corpus": name, "licence": corpus.licence, "result": done})
@@ -144,12 +146,13 @@ def _download(corpus: room.Corpus) -> str:
     """What `get` would fetch, in few words."""
     if not corpus.downloads:
         return "by hand"
-    from clara.fetch import size, size_text
+    from clara.fetch import size_text
 
-    whole = size(corpus)
-    count = len(corpus.downloads)
-    files = f"{count} files" if count > 1 else "1 file"
-    return f"{files}, {size_text(whole)}" if whole else files
+    sizes = [each.size for each in corpus.downloads]
+    files = f"{len(sizes)} files" if len(sizes) > 1 else "1 file"
+    if not any(sizes):
+        return files
+    return f"{files}, {'' if all(sizes) else 'more than '}{size_text(sum(sizes))}"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -34,7 +34,7 @@ from clara.fetch import archives, http
 from clara.fetch._sink import Told, size_text
 from clara.files import locked, replacing, unwritable
 
-__all__ = ["Fetched", "fetch", "size", "size_text"]
+__all__ = ["Fetched", "fetch", "file_name", "size_text"]
 
 RECORD = "downloads.json"
 _WORK = ".downloads"
@@ -95,17 +95,6 @@ class _Run:
     passed_over: int = 0
     kept: list[str] = field(default_factory=list)
     archives: list[Path] = field(default_factory=list)
-
-
-def size(corpus: Corpus) -> int | None:
-    """The bytes of all downloads of a corpus; None where an owner does not say them.
-
-    >>> from clara import corpora
-    >>> size(corpora.get("folder"))
-    0
-    """
-    sizes = [each.size for each in corpus.downloads]
-    return sum(sizes) if all(sizes) else None
 
 
 def file_name(url: str) -> str:

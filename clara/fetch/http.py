@@ -73,7 +73,10 @@ class _Origin(NamedTuple):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from an encrypted address to an open one."""
+    """Follows redirects; only with a hash from an encrypted address to an open one."""
+
+    def __init__(self, source: Download) -> None:
+        self._source = source
 
     def redirect_request(
         self,
@@ -85,7 +88,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         """The request that goes on at `newurl`."""
-        if req.type == "https" and not newurl.startswith("https:"):
+        if not self._source.hash and req.type == "https" and not newurl.startswith("https:"):
             raise DownloadError(
                 f"Expected {req.full_url} to stay encrypted, but it leads to {newurl}; "
                 "it was not followed."
@@ -177,7 +180,7 @@ def _attempt(source: Download, part: Path, expected: str, told: Told) -> bool:
         headers["Range"] = f"bytes={have}-"
         if origin.validator:
             headers["If-Range"] = origin.validator
-    with _opened(urllib.request.Request(source.url, headers=headers), part) as response:
+    with _opened(source, headers, part) as response:
         start, total = _announced(response)
         if start and (start != have or origin is None or total not in (None, origin.total)):
             part.unlink()
@@ -223,7 +226,9 @@ def check_room(folder: Path, needed: int) -> None:
 
 
 @contextlib.contextmanager
-def _opened(request: urllib.request.Request, part: Path) -> Iterator[http.client.HTTPResponse]:
+def _opened(
+    source: Download, headers: dict[str, str], part: Path
+) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request, all faults of the way there in two kinds."""
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -233,12 +238,12 @@ def _opened(request: urllib.request.Request, part: Path) -> Iterator[http.client
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.UnknownHandler(),
-        _Redirects(),
+        _Redirects(source),
     ):
         opener.add_handler(handler)
-    url = request.full_url
+    url = source.url
     try:
-        response = opener.open(request, timeout=TIMEOUT)
+        response = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             raise _refused(error, url, part) from error

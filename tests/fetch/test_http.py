@@ -436,6 +436,10 @@ def test_a_redirect_does_not_leave_encryption(
     with pytest.raises(DownloadError, match=r"to stay encrypted, but it leads to http:"):
         get(url, path)
     assert owner.asked == []
+    secure.files["/a.zip"].faults = [secure.status(302, Location=open_url)]
+    folder = path.parent / "folder"
+    folder.mkdir()
+    get(url, folder / path.name, stated=MD5)  # which no one on the way can forge
 
 
 def test_the_spare_room_of_a_disk_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
