@@ -36,7 +36,8 @@ class Download:
     Attributes:
         url: Where its owner offers it.
         size: Its bytes; 0 if its owner does not say.
-        hash: "md5:..." or "sha256:..." as its owner states it; empty if none is stated.
+        hash: "md5:..." or "sha256:..." as its owner or a library that checks it states it; empty if
+            none is stated.
         folder: Where it is unpacked, below the folder of the corpus. An archive is known by its
             suffix; what is none is kept as it is.
         strip: How many folders that wrap all that an archive holds are left away.
