@@ -19,6 +19,7 @@ def prepare(
     limit: int = 0,
     allowed_bad: float = 0.05,
     workers: int | None = None,
+    engine: str = "local",
     json: bool = False,
 ) -> None:
     """Turn a corpus in its official layout into shards, an index and statistics.
@@ -37,6 +38,7 @@ def prepare(
         limit: Clips to take for a trial, over all splits; 0 takes all.
         allowed_bad: The share of bad records above which to stop.
         workers: Processes; one for each core if not given.
+        engine: local for this machine, or ray for the Ray cluster at RAY_ADDRESS.
         json: Print JSON.
     """
     from clara.cli._shards import show
@@ -51,5 +53,6 @@ def prepare(
         limit=limit,
         allowed_bad=allowed_bad,
         workers=workers,
+        engine=engine,
     )
     show(run(corpus, source, out, config), json=json)

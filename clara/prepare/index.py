@@ -24,6 +24,8 @@ from clara.errors import AudioError, ShardError, UsageError
 from clara.files import Location, borrowed, find, locate, locked, remove_all
 from clara.prepare import jobs, parts
 from clara.prepare.encode import BadRecordError, cause, check_text, describe, usable
+from clara.prepare.engines import Tick
+from clara.prepare.engines.local import Local
 from clara.prepare.members import members
 from clara.prepare.parts import WORK, Part
 from clara.prepare.run import LOCK, Report, report, tables
@@ -129,9 +131,12 @@ def _walk_all(plan: list[_Job], skips: Skips, workers: int | None) -> list[Part]
         part.count(skips)
     todo = [job for job in plan if job.part not in found]
     ready = len(plan) - len(todo)
-    for part in jobs.run(_walk, todo, workers=workers, done=ready, total=len(plan), title="shards"):
-        part.count(skips)
-        found[part.path] = part
+    with jobs.running(
+        Local(workers), _walk, todo, done=ready, total=len(plan), title="shards"
+    ) as results:
+        for part in results:
+            part.count(skips)
+            found[part.path] = part
     return [found[job.part] for job in plan]
 
 
@@ -145,7 +150,7 @@ def _names(done: Sequence[Part]) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.string())
 
 
-def _walk(job: _Job, tick: jobs.Tick) -> Part:
+def _walk(job: _Job, tick: Tick) -> Part:
     """Walks one tar; this is what the worker processes run."""
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []

@@ -1,127 +1,53 @@
-"""Jobs over several processes, with one progress bar, that stop when they are told to."""
+"""Jobs on an engine, with one progress bar, that stop when they are told to."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import contextlib
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from clara.errors import DataError, UsageError
+from clara.files import Location
+from clara.prepare.engines import Engine, Tick
 
 J = TypeVar("J")
 R = TypeVar("R")
-Tick = Callable[[], None]
-
-# What the processes of a pool share: how many records are done, and whether to stop.
-_shared: tuple[Any, Any] | None = None
 
 
-class _StoppedError(Exception):
-    """Raised inside a job when the run has been given up."""
-
-
-def run(
+@contextlib.contextmanager
+def running(
+    engine: Engine,
     function: Callable[[J, Tick], R],
     jobs: Sequence[J],
     *,
-    workers: int | None,
     done: int,
     total: int,
     title: str,
-) -> Iterator[R]:
-    """Runs a function over jobs and yields the results as they come, in any order.
+    needs: Sequence[Location] = (),
+) -> Iterator[Iterator[R]]:
+    """Runs a function over jobs; gives the results as they come, in any order.
 
     On a terminal a bar on stderr shows how many records are done, how many a second, and how long
-    it will take.
+    it will take. No job is at work any more after the `with`.
 
     Args:
+        engine: What they run on.
         function: Called with a job and a function to call after each record. It is importable by
             name, as are jobs and results by pickle.
         jobs: What to do.
-        workers: Processes; one for each core if None. With 1 all is done in this process.
         done: Records that were done before.
         total: Records of all jobs, with those done before.
         title: What the bar says.
+        needs: What has to be visible wherever a job runs.
 
     Raises:
+        UsageError: Something that is needed is not visible everywhere.
         DataError: A process was killed.
-        UsageError: Fewer than one worker was asked for.
     """
-    if workers is not None and workers < 1:
-        raise UsageError(f"Expected at least 1 worker but {workers} was asked for.")
-    count = min(workers or _cores(), len(jobs))
     with _Bar(title, done, total) as bar:
-        if count > 1:
-            yield from _pool(function, jobs, count, bar)
-        else:
-            for job in jobs:
-                yield function(job, lambda: bar.show(1))
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _pool(
-    function: Callable[[J, Tick], R], jobs: Sequence[J], count: int, bar: _Bar
-) -> Iterator[R]:
-    # Spawned, not forked: decoders and Arrow have threads, which do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    counter, stop = context.Value("q", 0), context.Event()
-    executor = ProcessPoolExecutor(count, context, _start, (counter, stop))
-    try:
-        pending = {executor.submit(_call, function, job) for job in jobs}
-        seen = 0
-        while pending:
-            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            bar.show(counter.value - seen)
-            seen = counter.value
-            for future in finished:
-                yield future.result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            "A worker was killed, most likely for want of memory; run the same command again with "
-            "fewer workers, it goes on where it stopped."
-        ) from error
-    finally:
-        stop.set()
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _start(counter: Any, stop: Any) -> None:
-    global _shared
-    _shared = counter, stop
-    # Ctrl-C reaches every process; the first one decides, and tells the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _call(function: Callable[[J, Tick], R], job: J) -> R:
-    return function(job, _tick)
-
-
-def _tick() -> None:
-    assert _shared is not None
-    counter, stop = _shared
-    if stop.is_set():
-        raise _StoppedError
-    with counter.get_lock():
-        counter.value += 1
+        results: Any = engine.run(function, jobs, advance=bar.show, needs=needs)
+        with contextlib.closing(results):
+            yield results
 
 
 class _Bar:

@@ -23,6 +23,7 @@ from clara.prepare.config import PrepareConfig
 from clara.prepare.parts import WORK
 from clara.records import Clip, Entry
 
+MADE = "prepare.json"
 _SPLIT = re.compile(r"\w[\w .+-]{0,63}")
 _LONGEST_NAME = 64
 ABSENT = "its recording is not there, as is to be expected of this corpus"
@@ -71,11 +72,13 @@ class Plan:
         jobs: The shards.
         unplanned: Records that get into no shard: key, split, cause. Those that are `ABSENT` are no
             bad ones.
+        needs: What has to be visible wherever a job runs.
     """
 
     made: dict[str, Any]
     jobs: list[Job]
     unplanned: list[dict[str, str]]
+    needs: list[Location]
 
 
 def plan(corpus: str, source: str, out: Location, config: PrepareConfig) -> Plan:
@@ -95,7 +98,7 @@ def plan(corpus: str, source: str, out: Location, config: PrepareConfig) -> Plan
     """
     record = corpora.get(corpus)
     name = corpus_name(corpus, record, source, config.name)
-    root = source if "://" in source else Path(source)
+    root = _root(source)
     entries, unplanned = _list(corpus, record, root, config)
     settings = {
         "corpus": corpus,
@@ -111,7 +114,9 @@ def plan(corpus: str, source: str, out: Location, config: PrepareConfig) -> Plan
         "listing": parts.digest(listed, unplanned),
         "recordings": parts.digest([job.mark for job in jobs]),
     }
-    return Plan(made, jobs, unplanned)
+    state = out / WORK / MADE
+    needs = [state, root] if isinstance(root, Path) and root.exists() else [state]
+    return Plan(made, jobs, unplanned, needs)
 
 
 def corpus_name(corpus: str, record: Corpus, source: str, asked: str) -> str:
@@ -142,6 +147,14 @@ def corpus_name(corpus: str, record: Corpus, source: str, asked: str) -> str:
     return name
 
 
+def _root(source: str) -> str | Path:
+    """Where a corpus lies, for the corpus to read: a path that means the same on every node."""
+    if "://" in source:
+        return source
+    path = Path(source).expanduser()
+    return path.absolute() if path.exists() or glob.has_magic(source) else path
+
+
 def _last_name(source: str) -> str:
     """The last folder, manifest or data set of a path, URL or pattern, as a name."""
     path = source if "://" in source else str(Path(source).absolute())
@@ -149,7 +162,7 @@ def _last_name(source: str) -> str:
     while steps and (glob.has_magic(steps[-1]) or steps[-1].startswith("manifest.")):
         steps.pop()
     last = steps[-1] if steps else ""
-    stem = re.sub(r"\.(csv|jsonl|parquet|tar)$", "", last)
+    stem = re.sub(r"\.(csv|tsv|jsonl)$", "", last)
     return re.sub(r"[^\w.-]+", "_", stem.lower()).strip("._-")[:_LONGEST_NAME]
 
 

@@ -17,18 +17,18 @@ import clara
 from clara.columns import Columns
 from clara.errors import DataError, UsageError
 from clara.files import Location, below, find, locate, locked, make_parent, remove_all, unwritable
-from clara.prepare import jobs, parts
+from clara.prepare import engines, jobs, parts
 from clara.prepare.config import PrepareConfig
 from clara.prepare.encode import BadRecordError, encode
+from clara.prepare.engines import Engine, Tick
 from clara.prepare.parts import WORK, Part
-from clara.prepare.plan import ABSENT, Job, Plan, plan
+from clara.prepare.plan import ABSENT, MADE, Job, Plan, plan
 from clara.prepare.stats import summarise
 from clara.shards import INDEX_NAME, Index, ShardWriter, safe_key, write_index
 from clara.skips import Skips
 
-_MADE = "prepare.json"
 LOCK = ".lock"
-_WHOLE = {_MADE, INDEX_NAME, "stats.json", "skipped.jsonl"}
+_WHOLE = {MADE, INDEX_NAME, "stats.json", "skipped.jsonl"}
 _READERS = 16  # requests to a store that are under way at once
 
 
@@ -60,8 +60,9 @@ def prepare(
 ) -> Report:
     """Turns a corpus in its official layout into shards (section III-A1).
 
-    The same recordings and settings give the same bytes, whatever the number of workers. A run that
-    was stopped, even by `kill -9`, goes on where it stopped; a second run finds nothing to do.
+    The same recordings and settings give the same bytes, on whatever engine and with any number of
+    workers. A run that was stopped, even by `kill -9`, goes on where it stopped, on this engine or
+    another; a second run finds nothing to do.
 
     Args:
         corpus: Name of the corpus, one of `clara.corpora.names()`.
@@ -77,18 +78,19 @@ def prepare(
         DataError: Too many records are bad, or `out` cannot be written to.
     """
     config = replace(config or PrepareConfig(), **changes)
-    folder = locate(out)
+    folder, engine = locate(out), engines.get(config.engine, config.workers)
     planned = plan(corpus, str(source), folder, config)
     _make_folder(folder)
     with locked(folder / LOCK, str(folder)):
         there = find(folder)
         already = there.keys() >= _WHOLE
         if already:
-            _check_same(folder / _MADE, planned.made, folder)
+            _check_same(folder / MADE, planned.made, folder)
             remove_all(folder / WORK)
         else:
             _begin(folder, planned.made, there)
-            _finish(folder, planned, _make(planned, there, config))
+            done = _make(planned, there, config.allowed_bad, engine)
+            _finish(folder, planned, done)
         return report(planned.made["name"], folder, already=already)
 
 
@@ -102,7 +104,7 @@ def _make_folder(out: Location) -> None:
             found = sorted({name.partition("/")[0] for name in find(out)} - {LOCK})
     except OSError as error:
         raise unwritable(out, error) from error
-    if found and _MADE not in found and WORK not in found:
+    if found and MADE not in found and WORK not in found:
         raise UsageError(
             f"Expected {out} to be a new or empty folder but found {found[0]} in it; "
             "choose another folder."
@@ -135,7 +137,7 @@ def _check_same(path: Location, made: Mapping[str, Any], out: Location) -> None:
 
 def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> None:
     """Notes what is being made, and clears what a killed run left half-written."""
-    state = f"{WORK}/{_MADE}"
+    state = f"{WORK}/{MADE}"
     if state in there:
         _check_same(out / state, made, out)
     for half in (name for name in there if name.endswith(".part")):
@@ -145,30 +147,39 @@ def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> No
     parts.write_json(made, out / state)
 
 
-def _make(planned: Plan, there: Collection[str], config: PrepareConfig) -> list[Part]:
+def _make(planned: Plan, there: Collection[str], allowed: float, engine: Engine) -> list[Part]:
     """Makes the shards that are missing; returns the parts of all, in the order of the plan."""
-    skips = Skips(config.allowed_bad)
-    for record in planned.unplanned:
-        if record["cause"] != ABSENT:
-            skips.bad(record["key"], record["cause"])
+    total = sum(len(job.entries) for job in planned.jobs)
+    bad = [record for record in planned.unplanned if record["cause"] != ABSENT]
+    # What cannot be planned for may be too much even if all else is good: known before the work.
+    _count(bad, total, Skips(allowed))
+    skips = Skips(allowed)
     found = _kept(planned.jobs, there)
     for part in found.values():
         part.count(skips)
     todo = [job for job in planned.jobs if job.part not in found]
-    total = sum(len(job.entries) for job in planned.jobs)
     done = total - sum(len(job.entries) for job in todo)
-    for part in jobs.run(
+    with jobs.running(
+        engine,
         _make_shard,
         todo,
-        workers=config.workers,
         done=done,
         total=total,
         title=planned.made["name"],
-    ):
-        part.count(skips)
-        found[part.path] = part
-    skips.check()
+        needs=planned.needs,
+    ) as results:
+        for part in results:
+            part.count(skips)
+            found[part.path] = part
+    _count(bad, 0, skips)
     return [found[job.part] for job in planned.jobs]
+
+
+def _count(bad: Sequence[Mapping[str, str]], good: int, skips: Skips) -> None:
+    skips.good(good)
+    for record in bad:
+        skips.bad(record["key"], record["cause"])
+    skips.check()
 
 
 def _kept(shards: Sequence[Job], there: Collection[str]) -> dict[Location, Part]:
@@ -183,7 +194,7 @@ def _kept(shards: Sequence[Job], there: Collection[str]) -> dict[Location, Part]
     }
 
 
-def _make_shard(job: Job, tick: jobs.Tick) -> Part:
+def _make_shard(job: Job, tick: Tick) -> Part:
     """Writes one shard and its part; this is what the worker processes run."""
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
@@ -215,7 +226,7 @@ def _finish(out: Location, planned: Plan, done: Sequence[Part]) -> None:
     parts.write_skipped(iter(records), out / "skipped.jsonl")
     write_index(tables(done), out / INDEX_NAME)
     parts.write_json(summarise(Index(Columns([str(out / INDEX_NAME)]))), out / "stats.json")
-    parts.write_json({**planned.made, "version": clara.__version__}, out / _MADE)
+    parts.write_json({**planned.made, "version": clara.__version__}, out / MADE)
     remove_all(out / WORK)
 
 
