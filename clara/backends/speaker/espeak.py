@@ -1,85 +1,55 @@
-"""espeak-ng, in this process: over 100 languages in about 100 timbres, nothing to download."""
+"""espeak-ng in a process beside this one: over 100 languages in about 100 timbres, no downloads."""
 
 from __future__ import annotations
 
-import ctypes
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from clara.backends import Word
+from clara.backends.speaker import _common, _espeak
 from clara.errors import AudioError, MissingExtraError, UnknownNameError, UsageError
 from clara.records import Wave
 
 __all__ = ["Espeak"]
 
-_SYNCHRONOUS = 2
-_DONT_EXIT = 0x8000
-_CHARACTERS = 1
-_UTF8 = 1
-_RATE, _PITCH = 1, 3
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
+_GENDERS = {"male": "man", "female": "woman"}
 
 
-class _Voice(ctypes.Structure):
-    """The head of the library's `espeak_VOICE`."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("languages", ctypes.POINTER(ctypes.c_char)),
-        ("identifier", ctypes.c_char_p),
-    )
+class _Spoken(NamedTuple):
+    samples: bytes
+    words: list[tuple[int, int, int]]
 
 
 class Espeak:
-    """Speaks through the espeak-ng library, which holds one voice at a time, so calls take turns.
-
-    The library keeps its state per process, the slow flutter of its voices among it: the same calls
-    in the same order in a new process give the same samples, a call repeated may differ slightly.
+    """Speaks through the espeak-ng library, one text after the other.
 
     Raises:
         MissingExtraError: The package that carries the library is not installed.
 
-    >>> wave, rate = Espeak().speak("dzień dobry", language="pl", voice="f2")
+    >>> speaker = Espeak()
+    >>> wave, rate = speaker.speak("dzień dobry", language="pl", voice="f2")
     >>> wave.dtype.name, rate
     ('float32', 22050)
+    >>> speaker.name, speaker.voices("pl")["f2"]
+    ('espeak-ng 1.52.0', 'woman')
     """
 
-    _lock = threading.Lock()
-    _library: ctypes.CDLL | None = None
-    _rate = 0
-    _data = Path()
-    _voice_files: ClassVar[dict[str, str]] = {}
-
     def __init__(self) -> None:
-        with self._lock:
-            if Espeak._library is None:
-                Espeak._start()
+        _process()
 
-    @classmethod
-    def _start(cls) -> None:
-        try:
-            import espeakng_loader
-        except ImportError as error:
-            raise MissingExtraError("the espeak speaker", "speech") from error
-        data = Path(espeakng_loader.get_data_path())
-        library = ctypes.CDLL(espeakng_loader.get_library_path())
-        library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-        library.espeak_Synth.argtypes = (
-            *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint),
-            *(ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
-        )
-        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, bytes(data.parent), _DONT_EXIT)
-        if rate <= 0:
-            raise UsageError(
-                f"Expected espeak-ng to start on the voices in {data}, but it answered {rate}; "
-                "install the package espeakng-loader again."
-            )
-        cls._voice_files = _voice_files(library, data)
-        cls._rate, cls._data, cls._library = rate, data, library
+    @property
+    def name(self) -> str:
+        """The library and its version."""
+        return f"espeak-ng {_process().version}"
 
     def speak(
         self, text: str, *, language: str, voice: str = "", pitch: int = 50, speed: int = 175
@@ -101,79 +71,154 @@ class Espeak:
             UsageError: Pitch or speed out of range.
             AudioError: Nothing of the text can be spoken.
         """
-        if not (0 <= pitch <= 100 and 80 <= speed <= 450):
-            raise UsageError(
-                "Expected a pitch of 0 to 100 and a speed of 80 to 450 words a minute, "
-                f"but found {pitch} and {speed}."
-            )
-        if language not in self._voice_files:
-            raise UnknownNameError("language of espeak", language, self._voice_files)
-        if voice and voice not in (voices := self.voices()):
+        wave, rate, _ = self.speak_words(
+            text, language=language, voice=voice, pitch=pitch, speed=speed
+        )
+        return wave, rate
+
+    def speak_words(
+        self, text: str, *, language: str, voice: str = "", pitch: int = 50, speed: int = 175
+    ) -> tuple[Wave, int, list[Word]]:
+        """Speaks a text as `speak` does, and says when each word of it begins and ends.
+
+        Returns:
+            float32 `[T]`, mono, its rate, and the words as the library parts them: one ends where
+            the next begins, the last with the recording.
+        """
+        _common.check(pitch, speed)
+        process = _process()
+        if language not in process.voice_files:
+            raise UnknownNameError("language of espeak", language, process.voice_files)
+        if voice and voice not in (voices := self.voices(language)):
             raise UnknownNameError("voice of espeak", voice, voices)
-        name = self._voice_files[language] + (f"+{voice}" if voice else "")
-        with self._lock:
-            wave = self._synthesise(text, name, pitch, speed)
+        name = process.voice_files[language] + (f"+{voice}" if voice else "")
+        text = text.replace("\0", " ").encode("utf-8", "replace").decode()
+        spoken = _ask({"text": text, "voice": name, "pitch": pitch, "speed": speed})
+        wave = np.frombuffer(spoken.samples, np.int16).astype(np.float32) / np.float32(32768)
         if not wave.any():
-            raise AudioError(f"Nothing of the text {text[:40]!r} can be spoken in {language!r}.")
-        return wave, self._rate
+            raise AudioError(
+                f"Expected a text that can be spoken in {language!r}, but found {text[:40]!r}; "
+                "leave it out.",
+                cause="nothing of the text can be spoken",
+            )
+        starts = [time / 1000 for _, _, time in spoken.words]
+        ends = [*starts[1:], len(wave) / process.rate]
+        words = [
+            Word(text[place : place + length], start, end)
+            for (place, length, _), start, end in zip(spoken.words, starts, ends, strict=True)
+        ]
+        return wave, process.rate, words
 
     def languages(self) -> list[str]:
         """The languages that the library speaks, as BCP 47 tags, sorted."""
-        return sorted(self._voice_files)
+        return sorted(_process().voice_files)
 
-    def voices(self) -> list[str]:
-        """The timbres that every language can be spoken in, sorted."""
-        return sorted(path.name for path in (self._data / "voices" / "!v").iterdir())
+    def voices(self, language: str = "") -> Mapping[str, str]:
+        """The timbres, in which every language can be spoken, and the gender of each."""
+        return _process().voices
 
-    def _synthesise(self, text: str, name: str, pitch: int, speed: int) -> Wave:
-        library = self._library
-        assert library is not None
-        blocks: list[bytes] = []
 
-        def keep(samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
-            if samples and count:
-                blocks.append(ctypes.string_at(samples, 2 * count))
-            return 0
+class _Process:
+    """The process that holds the library, from the side that asks."""
 
-        callback = _Callback(keep)
-        encoded = text.replace("\0", " ").encode("utf-8", "replace") + b"\0"
-        library.espeak_SetSynthCallback(callback)
-        library.espeak_ng_SetRandSeed(1)
-        status = library.espeak_SetVoiceByName(name.encode())
-        library.espeak_SetParameter(_RATE, speed, 0)
-        library.espeak_SetParameter(_PITCH, pitch, 0)
-        status = status or library.espeak_Synth(
-            encoded, len(encoded), 0, _CHARACTERS, 0, _UTF8, None, None
+    def __init__(self) -> None:
+        try:
+            import espeakng_loader
+        except ImportError as error:
+            raise MissingExtraError("the espeak speaker", "speech") from error
+        data = Path(espeakng_loader.get_data_path())
+        path = espeakng_loader.get_library_path()
+        # -W: from 3.12 on Python warns of forks beside threads; the library has one that rests.
+        program = [sys.executable, "-I", "-W", "ignore", _espeak.__file__, path, str(data)]
+        self.owner = os.getpid()
+        self._lock = threading.Lock()
+        # In a group of its own: what interrupts this process at the keyboard is not for that one.
+        self._popen = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
         )
-        if status:
-            raise AudioError(f"espeak-ng could not speak as {name!r}; it answered {status}.")
-        return np.frombuffer(b"".join(blocks), np.int16).astype(np.float32) / np.float32(32768)
+        atexit.register(self.end)
+        try:
+            hello, _ = _espeak.receive(self._out)
+        except EOFError:
+            hello = {"rate": -1}
+        if hello["rate"] <= 0:
+            self.end()
+            raise UsageError(
+                f"Expected espeak-ng to start on the voices in {data}, but it answered "
+                f"{hello['rate']}; install the package espeakng-loader again."
+            )
+        self.rate: int = hello["rate"]
+        self.version: str = hello["version"]
+        self.voice_files: dict[str, str] = hello["voice_files"]
+        self.voices = _voices(data / "voices" / "!v")
+
+    @property
+    def _out(self) -> Any:
+        return self._popen.stdout
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Hands over a request and gives the reply with its samples; callers take turns.
+
+        Raises:
+            OSError: The process is gone.
+            EOFError: It went while it was at the request.
+        """
+        pipe: Any = self._popen.stdin
+        with self._lock:
+            _espeak.send(pipe, request)
+            return _espeak.receive(self._out)
+
+    def end(self) -> None:
+        """Ends the process, if it is this one's."""
+        atexit.unregister(self.end)
+        if self.owner == os.getpid():
+            with contextlib.suppress(OSError):
+                self._popen.communicate()
 
 
-def _voice_files(library: ctypes.CDLL, data: Path) -> dict[str, str]:
-    """Language tag to the voice file that the library likes best for it."""
-    best: dict[str, tuple[int, str]] = {}
-    for voice in library.espeak_ListVoices(None):
-        if not voice:
-            break
-        identifier = voice[0].identifier.decode()
-        # `languages` repeats: a byte of priority (low is better), a tag, a NUL; a NUL ends it.
-        place = ctypes.cast(voice[0].languages, ctypes.c_void_p).value or 0
-        tags = []
-        while priority := ctypes.string_at(place, 1)[0]:
-            tag = ctypes.string_at(place + 1)
-            tags.append((priority, tag.decode()))
-            place += len(tag) + 2
-        if _has_dictionary(data, identifier, tags[0][1]):
-            for priority, name in tags:
-                best[name] = min(best.get(name, (256, "")), (priority, identifier))
-    return {name: identifier for name, (_, identifier) in best.items()}
+_lock = threading.Lock()
+_running: _Process | None = None
 
 
-def _has_dictionary(data: Path, identifier: str, tag: str) -> bool:
-    """Whether the words of a voice came with the package; some small languages lack them."""
-    name = tag.partition("-")[0]
-    for line in (data / "lang" / identifier).read_text("utf-8", "replace").splitlines():
-        if line.startswith("dictionary"):
-            name = line.split()[1]
-    return (data / f"{name}_dict").is_file()
+def _process() -> _Process:
+    """The one process of this one; what was forked from another needs one of its own."""
+    global _running
+    with _lock:
+        if _running is None or _running.owner != os.getpid():
+            _running = _Process()
+        return _running
+
+
+def _ask(request: dict[str, Any]) -> _Spoken:
+    """Has a text spoken, by another process where the first was killed meanwhile.
+
+    Raises:
+        AudioError: The library does not do it.
+    """
+    global _running
+    for _ in range(2):
+        process = _process()
+        try:
+            reply, samples = process.ask(request)
+        except (OSError, EOFError):
+            with _lock:
+                process.end()
+                _running = None if _running is process else _running
+            continue
+        if not reply["status"]:
+            return _Spoken(samples, reply["words"])
+    raise AudioError(
+        f"Expected espeak-ng to speak as {request['voice']!r}, but it failed at "
+        f"{request['text'][:40]!r}; leave that text out.",
+        cause="the speaker failed at the text",
+    )
+
+
+def _voices(folder: Path) -> dict[str, str]:
+    """The timbres and their genders, as their files state them."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        lines = [line.split() for line in path.read_text("utf-8", "replace").splitlines()]
+        stated = [words[1].lower() for words in lines if words[:1] == ["gender"] and words[1:]]
+        found[path.name] = _GENDERS.get(stated[0] if stated else "", "")
+    return found
