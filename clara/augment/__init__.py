@@ -85,7 +85,7 @@ class Acoustic(Protocol):
         """New waves and lengths; those that were given stay as they are.
 
         Args:
-            waves: float32 `[B, T]`, zero behind each length.
+            waves: float32 `[B, T]`, zero behind each length; T at least 1.
             lengths: int64 `[B]`, on the device of the waves; a row may be empty.
             rate: Samples per second.
             dice: Of each row; a row draws as often, whatever its companions are.
@@ -126,15 +126,8 @@ class Chain:
     ) -> tuple[Tensor, Tensor]:
         """As `Acoustic.on_batch`; a row that gets nothing comes back bit for bit."""
         assert len(waves) == len(lengths) == len(dice), "expected dice for each row"
-        if waves.device.type == "cpu":
-            return self._by_row(waves, lengths, rate, dice)
-        for chance, member in self.steps:
-            rows = (dice.uniform(0, 1) < chance).nonzero().flatten()
-            if len(rows):
-                few = rows.to(waves.device)
-                some = member.on_batch(waves[few], lengths[few], rate, dice[rows.tolist()])
-                waves, lengths = _put(waves, lengths, few, *some)
-        return waves, lengths
+        apply = self._by_row if waves.device.type == "cpu" else self._together
+        return apply(waves, lengths, rate, dice)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The same on one recording, its texts unchanged."""
@@ -146,6 +139,17 @@ class Chain:
             Dice([torch.Generator().manual_seed(seed)]),
         )
         return dataclasses.replace(sample, wave=wave[0].numpy())
+
+    def _together(
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+    ) -> tuple[Tensor, Tensor]:
+        for chance, member in self.steps:
+            rows = (dice.uniform(0, 1) < chance).nonzero().flatten()
+            if len(rows) and waves.shape[1]:
+                few = rows.to(waves.device)
+                some = member.on_batch(waves[few], lengths[few], rate, dice[rows.tolist()])
+                waves, lengths = _put(waves, lengths, few, *some)
+        return waves, lengths
 
     def _by_row(
         self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice

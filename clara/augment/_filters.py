@@ -58,7 +58,7 @@ def low_pass(cutoff: Tensor, taps: int, rate: int) -> Tensor:
         rate: Samples per second.
 
     Returns:
-        float64 `[B, taps]`, symmetric, of sum 1.
+        float64 `[B, taps]`, symmetric, of sum 1 within 0.001.
     """
     assert taps % 2 == 1, "expected a kernel with a middle"
     place = torch.arange(taps, dtype=torch.float64, device="cpu") - taps // 2
@@ -80,13 +80,13 @@ def resample(waves: Tensor, factors: Sequence[float]) -> Tensor:
     size = waves.shape[1]
     out = waves.new_zeros(len(waves), math.ceil(size / min(factors, default=1.0)))
     for row, factor in enumerate(factors):
-        count = math.ceil(size / factor)
-        out[row, :count] = _read(waves[row], Fraction(factor), count)
+        read = _read(waves[row], Fraction(factor), math.ceil(size / factor))
+        out[row, : len(read)] = read
     return out
 
 
 def _read(wave: Tensor, factor: Fraction, count: int) -> Tensor:
-    """`count` samples of a wave `[T]`, `factor` apart."""
+    """Samples of a wave `[T]`, `factor` apart, `count` of them or as many as there are."""
     factor = factor.limit_denominator(_DENOMINATOR)
     times = -(-_PERIOD // factor.denominator)
     step, period = factor.numerator * times, factor.denominator * times

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 # Length of a frame in seconds, about, and how many frames there are over each sample.
-_SECONDS = 0.04
+_SECONDS = 0.03
 _OVERLAP = 3
 # The squares of Hann windows, so many over each sample, add up to this.
 _SUM = 3 * _OVERLAP / 8
@@ -76,7 +76,7 @@ def _spectra(spectra: Tensor, places: Tensor, phase: Tensor | None) -> tuple[Ten
     rows = rows.flatten().to(spectra.device)
     squares = _squares(spectra)
     if phase is None:
-        phase = _unit(spectra[:, 0])
+        phase = _unit(spectra[:, 0]) + (squares[:, 0] <= _TINY)
     turns = spectra[:, 1:] * spectra[:, :-1].conj()
     # What is zero has no direction: such bins do not turn.
     both = squares[:, 1:] * squares[:, :-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -38,13 +39,14 @@ class Pitch:
         self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
     ) -> tuple[Tensor, Tensor]:
         """As `clara.augment.Acoustic.on_batch`."""
-        shifted = pitch(waves, dice.uniform(self.low, self.high), rate)
+        shifted = pitch(waves, lengths, dice.uniform(self.low, self.high), rate)
         return silence(shifted, lengths), lengths
 
 
-def pitch(waves: Tensor, semitones: Tensor, rate: int) -> Tensor:
-    """Waves `[B, T]`, each so many semitones `[B]` higher."""
+def pitch(waves: Tensor, lengths: Tensor, semitones: Tensor, rate: int) -> Tensor:
+    """Waves `[B, T]` with lengths `[B]`, each so many semitones `[B]` higher."""
     factors = 2 ** (semitones.double() / 12)
-    stretched = stretch(resample(waves, factors.tolist()), factors, rate)
-    size = waves.shape[1]
-    return functional.pad(stretched, (0, max(0, size - stretched.shape[1])))[:, :size]
+    read = resample(waves, factors.tolist())
+    silence(read, torch.ceil(lengths / factors.to(lengths.device)).long())
+    stretched = stretch(read, factors, rate)[:, : waves.shape[1]]
+    return functional.pad(stretched, (0, waves.shape[1] - stretched.shape[1]))

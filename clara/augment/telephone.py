@@ -47,8 +47,10 @@ class Telephone:
         """As `clara.augment.Acoustic.on_batch`."""
         bits = dice.uniform(self.low, self.high + 1).floor().clamp(max=self.high)
         narrow = max(1.0, rate / _RATE)
-        line = resample(waves, [narrow] * len(waves)).contiguous()
-        line = mu_law(convolve(line, _band(round(rate / narrow)).to(line), _TAPS // 2), bits)
+        sizes = torch.ceil(lengths / narrow).long()
+        line = silence(resample(waves, [narrow] * len(waves)), sizes)
+        line = convolve(line, _band(round(rate / narrow)).to(line), _TAPS // 2)
+        line = silence(mu_law(line, bits), sizes)
         heard = resample(line, [1 / narrow] * len(waves))[:, : waves.shape[1]]
         return silence(heard, lengths), lengths
 
