@@ -35,6 +35,11 @@ class DataConfig:
         splits: Names of splits.
         weights: Visits to each clip of a corpus in an epoch, 1 if not named: 2.5 is two full passes
             and half of a third, 0 leaves the corpus out.
+        balance: Exponent a of p ~ n^a, by which a language of n clips gets its share p of the
+            visits: 1 leaves it as it is, 0 gives all languages alike, and between them rare ones
+            are heard more often (as Conneau et al., Unsupervised Cross-lingual Representation
+            Learning at Scale, 2020, doi:10.18653/v1/2020.acl-main.747). A clip counts as often as
+            `weights` says; the clips without a language are one group among the others.
         exclude: Parts that are held out, as "corpus/split".
         batch: Clips of a step over all ranks together.
         max_seconds: A longer clip is cut to this at a random place on each visit.
@@ -49,6 +54,7 @@ class DataConfig:
     corpora: tuple[str, ...] = ()
     splits: tuple[str, ...] = ("train",)
     weights: Mapping[str, float] = field(default_factory=dict)
+    balance: float = 1.0
     exclude: tuple[str, ...] = ()
     batch: int = 96
     max_seconds: float = 10.0
@@ -63,6 +69,7 @@ class DataConfig:
             expect(getattr(self, name) >= 1, f"{name} to be at least 1", getattr(self, name))
         expect(self.seed >= 0, "seed to be at least 0", self.seed)
         expect(0 < self.max_seconds < math.inf, "max_seconds to be above 0", self.max_seconds)
+        expect(0 <= self.balance <= 1, "balance to be from 0 to 1", self.balance)
         expect(0 <= self.mix <= 1, "mix to be a share from 0 to 1", self.mix)
         for corpus, weight in self.weights.items():
             expect(0 <= weight < math.inf, f"the weight of {corpus} to be at least 0", weight)
@@ -95,10 +102,8 @@ def steps_per_epoch(index: Index, config: DataConfig) -> int:
     Raises:
         UsageError: The visits of an epoch do not fill one batch.
     """
-    codes, names = index.codes("corpus")
-    counts = np.bincount(codes, minlength=len(names)).tolist()
-    weights = [config.weights.get(name, 1.0) for name in names]
-    total = sum(_visits(n, weight) for n, weight in zip(counts, weights, strict=True))
+    groups = _Groups.of(index, config)
+    total = sum(_visits(n, w) for n, w in zip(groups.sizes, groups.weights, strict=True))
     if total < config.batch:
         raise UsageError(
             f"Expected at least one batch of {config.batch} clips in an epoch but found {total}; "
@@ -107,8 +112,59 @@ def steps_per_epoch(index: Index, config: DataConfig) -> int:
     return total // config.batch
 
 
+@dataclass(frozen=True)
+class _Groups:
+    """Clips that are visited equally often: a corpus, or what is in one language of a corpus.
+
+    Attributes:
+        codes: Group of each clip `[N]`; the groups of a corpus lie together.
+        sizes: Clips of each group.
+        weights: Visits to a clip of each group in an epoch.
+        each: Groups of a corpus.
+    """
+
+    codes: npt.NDArray[np.integer]
+    sizes: list[int]
+    weights: list[float]
+    each: int
+
+    @classmethod
+    def of(cls, index: Index, config: DataConfig) -> _Groups:
+        """The groups that the settings make."""
+        codes, names = index.codes("corpus")
+        weights = np.array([config.weights.get(name, 1.0) for name in names])[:, None]
+        if config.balance == 1:
+            sizes = np.bincount(codes, minlength=len(names))
+            return cls(codes, sizes.tolist(), weights[:, 0].tolist(), 1)
+        languages, each = index.codes("language")
+        # As narrow as can be: there is one number for each clip.
+        kind = np.min_scalar_type(len(names) * len(each))
+        codes = codes.astype(kind) * kind.type(len(each)) + languages.astype(kind)
+        table = np.bincount(codes, minlength=len(names) * len(each)).reshape(len(names), len(each))
+        factors = smoothed((table * weights).sum(axis=0), config.balance)
+        return cls(codes, table.ravel().tolist(), (weights * factors).ravel().tolist(), len(each))
+
+
+def smoothed(counts: npt.NDArray[np.floating], exponent: float) -> npt.NDArray[np.float64]:
+    """How many times as often each language is to be heard for p ~ n^a, the sum left as it is.
+
+    Args:
+        counts: Visits to each language in an epoch as it is `[L]`; 0 where there is none.
+        exponent: The a of the formula, from 0 to 1.
+
+    >>> counts = np.array([8000.0, 1000.0, 0.0])
+    >>> smoothed(counts, 0.0), smoothed(counts, 1 / 3) * counts
+    (array([0.5625, 4.5   , 0.    ]), array([6000., 3000.,    0.]))
+    """
+    found = counts > 0
+    n = np.where(found, counts, 1.0)
+    powers = np.where(found, n**exponent, 0.0)
+    factors: npt.NDArray[np.float64] = counts.sum() * powers / max(powers.sum(), 1e-300) / n
+    return factors
+
+
 def _visits(clips: int, weight: float) -> int:
-    """Visits to a corpus in an epoch, the same in each."""
+    """Visits to a group in an epoch, the same in each."""
     return max(1, round(clips * weight)) if clips and weight else 0
 
 
@@ -116,13 +172,13 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
     """The rows of the index that each step of an epoch visits, over all ranks.
 
     Shards are shuffled, then the rows of `window` shards together, so that reading stays local. Of
-    a corpus that is visited several times, each pass takes its own part of the epoch. Then the rows
+    what is visited several times, each pass takes its own part of the epoch. Then the rows
     of `pool` batches are sorted by length, after a little jitter, and cut into batches, which are
     shuffled in their pool.
 
     Args:
         index: The samples, as `Batches.choose` gives them.
-        config: The settings; seed, weights, batch, window, pool and max_seconds matter.
+        config: The settings; seed, weights, balance, batch, window, pool and max_seconds matter.
         epoch: From 0 on.
 
     Returns:
@@ -133,7 +189,9 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
     """
     steps = steps_per_epoch(index, config)
     rng = np.random.default_rng((ORDER, config.seed, epoch))
-    rows = _shuffled(*_passes(index, config, epoch, rng), config.window, rng)
+    # The languages of a shard have times of their own where some are visited more often.
+    units = 0 if config.balance == 1 else len(np.unique(index.shard_ids))
+    rows = _shuffled(*_passes(index, config, epoch, rng), units, config.window, rng)
     rows = rows[: steps * config.batch]
     lengths = np.minimum(index.column("seconds"), np.float32(config.max_seconds))
     lengths *= 1 + _JITTER * rng.random(len(lengths), dtype=np.float32)
@@ -145,36 +203,55 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
 def _passes(
     index: Index, config: DataConfig, epoch: int, rng: np.random.Generator
 ) -> tuple[Rows, npt.NDArray[np.float64]]:
-    """Every visit of the epoch `[V]` and its time in it `[V]`, one time for each shard and pass."""
-    codes, names = index.codes("corpus")
-    shards = index.shard_ids
+    """Every visit of the epoch `[V]` and its time in it `[V]`, from 0 to 1.
+
+    In a pass the clips of a shard have their visits at one time, so that reading stays local.
+    """
+    groups, shards = _Groups.of(index, config), index.shard_ids
     count = int(shards.max(initial=-1)) + 1
-    by_corpus = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
-    rows, times = [], []
-    for number, members in enumerate(np.split(by_corpus, ends)):
-        weight = config.weights.get(names[number], 1.0)
-        whole, rest = divmod(_visits(len(members), weight), max(1, len(members)))
+    by_group = np.argsort(groups.codes, kind="stable")
+    ends = np.cumsum(groups.sizes)[:-1]
+    rows, times, dice = [], [], list[npt.NDArray[np.float64]]()
+    for number, members in enumerate(np.split(by_group, ends)):
+        if number % groups.each == 0:
+            dice = []  # one for each pass through the shards of the corpus, for all its languages
+        visits = _visits(len(members), groups.weights[number])
+        whole, rest = divmod(visits, max(1, len(members)))
         for turn in range(whole + bool(rest)):
-            some = members
+            if turn == len(dice):
+                dice.append(rng.random(count))
+            some, share = members, 1.0
             if turn == whole:
                 # A fixed shuffle, gone through over the epochs, so that all get their turn.
                 shuffle = np.random.default_rng((TURNS, config.seed, number)).permutation(members)
                 some = np.take(shuffle, epoch * rest + np.arange(rest), mode="wrap")
+                share = rest / len(members)  # a part of a pass takes a part of its time
+            time = dice[turn][shards[some]]
             rows.append(some)
-            times.append((turn + rng.random(count)[shards[some]]) / weight)
+            times.append((turn + time * share) / (whole + rest / len(members)) if whole else time)
     return np.concatenate(rows), np.concatenate(times)
 
 
 def _shuffled(
-    rows: Rows, times: npt.NDArray[np.float64], window: int, rng: np.random.Generator
+    rows: Rows, times: npt.NDArray[np.float64], units: int, window: int, rng: np.random.Generator
 ) -> Rows:
-    """Rows in the order of their times, those of `window` equal times shuffled together."""
+    """Rows in the order of their times, those of `window` units of time shuffled together.
+
+    Args:
+        rows: `[V]`.
+        times: Of the rows `[V]`.
+        units: How many there are from 0 to 1; each time is a unit of its own if 0.
+        window: Units shuffled together.
+        rng: The dice.
+    """
     # A stable sort everywhere: the fast ones leave ties in an order that depends on the machine.
     order = np.argsort(times, kind="stable")
     rows, times = rows[order], times[order]
     del order
-    unit = np.cumsum(np.diff(times, prepend=times[:1]) != 0)
+    if units:
+        unit = (times * units).astype(np.int64)
+    else:
+        unit = np.cumsum(np.diff(times, prepend=times[:1]) != 0)
     keys = unit // window + rng.random(len(rows))
     shuffled: Rows = rows[np.argsort(keys, kind="stable")]
     return shuffled

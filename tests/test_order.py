@@ -31,6 +31,31 @@ def index(counts: dict[str, int], *, per_shard: int = 32, seconds: Any = None) -
     return cast(Index, fake)
 
 
+def multilingual(counts: dict[tuple[str, str], int], *, per_shard: int = 50) -> Index:
+    """An index of corpora whose languages are mixed in every shard."""
+    rng = np.random.default_rng(3)
+    corpora = sorted({corpus for corpus, _ in counts})
+    languages = sorted({language for _, language in counts})
+    corpus, language, shards = [], [], []
+    for number, name in enumerate(corpora):
+        sizes = [counts.get((name, each), 0) for each in languages]
+        mine = rng.permutation(np.repeat(np.arange(len(languages), dtype=np.int32), sizes))
+        corpus.append(np.full(len(mine), number, np.int32))
+        language.append(mine)
+        shards.append(np.arange(len(mine)) // per_shard + 10_000_000 * number)
+    codes = {
+        "corpus": (np.concatenate(corpus), corpora),
+        "language": (np.concatenate(language), languages),
+    }
+    seconds = rng.uniform(0.5, 12, len(codes["corpus"][0])).astype(np.float32)
+    fake = SimpleNamespace(
+        codes=codes.__getitem__,
+        column={"seconds": seconds}.__getitem__,
+        shard_ids=np.unique(np.concatenate(shards), return_inverse=True)[1].astype(np.int32),
+    )
+    return cast(Index, fake)
+
+
 def padding(order: np.ndarray, lengths: np.ndarray) -> float:
     """Share of the samples of time that are padding."""
     rows = lengths[order]
@@ -136,6 +161,77 @@ def test_passes_of_a_corpus_lie_apart_and_corpora_stay_mixed() -> None:
         assert (quarter < 6400).mean() == pytest.approx(2 / 3, abs=0.06)
 
 
+@pytest.mark.parametrize("weight", [0.3, 0.5, 1.5, 2.5])
+def test_parts_of_a_pass_are_spread_over_the_epoch(weight: float) -> None:
+    some = index({"a": 6400, "b": 6400}, per_shard=16)
+    order = epoch_order(some, DataConfig(batch=16, weights={"a": weight}, pool=4), 0)
+    for tenth in np.array_split(order, 10):
+        assert (tenth < 6400).mean() == pytest.approx(weight / (1 + weight), abs=0.1)
+
+
+# --------------------------------------------------------------------------------------- languages
+
+
+def zipf(languages: int, most: int) -> dict[tuple[str, str], int]:
+    """Two corpora: the second has every other language only, and sounds without any."""
+    counts = {("one", f"l{i:03d}"): 3 + most // (i + 1) for i in range(languages)}
+    counts |= {("two", f"l{i:03d}"): 1 + most // (3 * i + 2) for i in range(0, languages, 2)}
+    return counts | {("two", ""): most // 4}
+
+
+@pytest.mark.parametrize(
+    ("balance", "weight"), [(0.0, 1.0), (0.3, 2.5), (0.7, 2.5), (0.7, 0.4), (1.0, 1.0)]
+)
+def test_languages_get_their_share(balance: float, weight: float) -> None:
+    """p = n^a / sum n^a over 181 languages and the clips that have none, at the same length."""
+    counts = zipf(181, 20_000)
+    some = multilingual(counts)
+    config = DataConfig(batch=8, balance=balance, weights={"two": weight})
+    order = epoch_order(some, config, 2).ravel()
+    (corpus, corpora), (language, languages) = some.codes("corpus"), some.codes("language")
+    assert len(languages) == 182
+
+    weighted = np.zeros((2, 182))
+    for (name, each), n in counts.items():
+        weighted[corpora.index(name), languages.index(each)] = n * (1, weight)[name == "two"]
+    n = weighted.sum(axis=0)
+    p = n**balance / (n**balance).sum()
+    total = n.sum()
+    # To a visit for each language of each corpus, for visits are whole, and the last batch.
+    assert len(order) == pytest.approx(total, abs=364 + 8)
+    heard = np.bincount(language[order], minlength=182)
+    np.testing.assert_allclose(heard, p * total, atol=2 + 8)
+    # Inside a language the corpora keep the proportion that their weights give them.
+    both = np.zeros((2, 182))
+    np.add.at(both, (corpus[order], language[order]), 1)
+    np.testing.assert_allclose(both, weighted / n * p * total, atol=2 + 8)
+
+
+def test_all_clips_of_a_language_get_their_turn() -> None:
+    some = multilingual({("a", "en"): 900, ("a", "mt"): 100, ("b", ""): 50})
+    config = DataConfig(batch=1, balance=0.5)
+    language, names = some.codes("language")
+    visits = sum(
+        np.bincount(epoch_order(some, config, epoch).ravel(), minlength=1050) for epoch in range(20)
+    )
+    for code in range(3):
+        mine = visits[language == code]
+        assert mine.max() - mine.min() <= 1, names[code]
+
+
+def test_balanced_languages_stay_mixed_and_reading_local() -> None:
+    some = multilingual(zipf(40, 40_000))
+    order = epoch_order(some, DataConfig(batch=32, balance=0.5, window=8, pool=8), 0)
+    language, names = some.codes("language")
+    whole = np.bincount(language[order.ravel()], minlength=len(names)) / order.size
+    for tenth in np.array_split(order, 10):
+        part = np.bincount(language[tenth.ravel()], minlength=len(names)) / tenth.size
+        assert np.abs(part - whole).max() < 0.03
+    shards = some.shard_ids[order]
+    runs = [len(np.unique(part)) for part in np.array_split(shards, len(order) // 32)]
+    assert np.median(runs) < some.shard_ids.max() / 2
+
+
 def test_no_clip_twice_in_a_batch() -> None:
     """Even where a pool holds several passes, in which equal lengths would meet."""
     some = index({"a": 300, "b": 100})
@@ -202,6 +298,7 @@ def test_clips_of_like_length_meet_others_in_the_next_epoch() -> None:
     [
         *((name, 0) for name in ("batch", "window", "pool", "threads", "max_seconds")),
         *(("max_seconds", float(v)) for v in ("nan", "inf", "-1")),
+        *(("balance", v) for v in (-0.1, 1.1, float("nan"))),
         *(("seed", -1), ("mix", 1.5), ("mix", float("nan"))),
         *(("weights", {"a": v}) for v in (-1.0, float("nan"), float("inf"))),
     ],
