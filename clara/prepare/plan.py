@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -99,15 +99,15 @@ def plan(corpus: str, source: str, out: Location, config: PrepareConfig) -> Plan
     record = corpora.get(corpus)
     name = corpus_name(corpus, record, source, config.name)
     root = _root(source)
-    entries, unplanned = _list(corpus, record, root, config)
+    entries, unplanned = listing(corpus, record, root, config)
     settings = {
         "corpus": corpus,
         "name": name,
         **{each: getattr(config, each) for each in ("rate", "shard_size", "seed", "limit")},
     }
     folder = root.parent if isinstance(root, Path) and root.is_file() else root
-    listed = [_listed(entry, folder) for entry in entries]
-    jobs = list(_jobs(name, entries, listed, out, config, settings))
+    listed = [as_listed(entry, folder) for entry in entries]
+    jobs = list(cut(name, entries, listed, out, config, settings))
     made = {
         **settings,
         "records": len(entries) + len(unplanned),
@@ -166,7 +166,7 @@ def _last_name(source: str) -> str:
     return re.sub(r"[^\w.-]+", "_", stem.lower()).strip("._-")[:_LONGEST_NAME]
 
 
-def _list(
+def listing(
     corpus: str, record: Corpus, root: Any, config: PrepareConfig
 ) -> tuple[list[Entry], list[dict[str, str]]]:
     """All entries, sorted by key, and those that cannot be planned for, with the cause."""
@@ -176,7 +176,7 @@ def _list(
         fault = "the key is repeated" if entry.key in found else entry.fault
         if not _SPLIT.fullmatch(entry.split):
             fault = "the split has a name that no folder can have"
-        if record.partial and isinstance(entry.path, Path) and _size(entry.path) < 0:
+        if record.partial and isinstance(entry.path, Path) and size(entry.path) < 0:
             fault = ABSENT
         if fault:
             bad.append({"key": entry.key, "split": entry.split, "cause": fault})
@@ -196,7 +196,7 @@ def _list(
     return entries, sorted(bad, key=lambda record: (record["key"], record["split"]))
 
 
-def _listed(entry: Entry, folder: str | Path) -> dict[str, Any]:
+def as_listed(entry: Entry, folder: str | Path) -> dict[str, Any]:
     """An entry as the fingerprint sees it: the same wherever the corpus lies."""
     path = entry.path
     if isinstance(path, Path) and path.is_relative_to(folder):
@@ -205,14 +205,24 @@ def _listed(entry: Entry, folder: str | Path) -> dict[str, Any]:
     return {**values, "path": str(path)}
 
 
-def _jobs(
+def cut(
     name: str,
     entries: Sequence[Entry],
     listed: Sequence[dict[str, Any]],
     out: Location,
     config: PrepareConfig,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
 ) -> Iterator[Job]:
+    """Cuts entries into shards, each split by itself, in an order that is seeded.
+
+    Args:
+        name: The corpus that the samples are to be of.
+        entries: All of them, sorted by key.
+        listed: The same, as fingerprints see them.
+        out: The folder of shards.
+        config: The settings.
+        settings: What goes into the fingerprint of each shard besides.
+    """
     splits: dict[str, list[int]] = {}
     for place, entry in enumerate(entries):
         splits.setdefault(entry.split, []).append(place)
@@ -222,7 +232,7 @@ def _jobs(
         for number, first in enumerate(range(0, len(shuffled), config.shard_size)):
             places = shuffled[first : first + config.shard_size]
             mine = [entries[place] for place in places]
-            sizes = [_size(entry.path) for entry in mine]
+            sizes = [size(entry.path) for entry in mine]
             lines = [listed[place] for place in places]
             mark = parts.digest(clara.__version__, settings, lines, sizes)
             yield Job(name, out, config.rate, split, number, mine, mark)
@@ -233,7 +243,8 @@ def _rank(seed: int, key: str) -> bytes:
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
-def _size(path: Path | Clip) -> int:
+def size(path: Path | Clip) -> int:
+    """Bytes of a recording; -1 if it is missing or lies in no file of its own."""
     try:
         return path.stat().st_size if isinstance(path, Path) else -1
     except (OSError, ValueError):

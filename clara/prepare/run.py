@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,18 +80,43 @@ def prepare(
     config = replace(config or PrepareConfig(), **changes)
     folder, engine = locate(out), engines.get(config.engine, config.workers)
     planned = plan(corpus, str(source), folder, config)
+    return build(folder, planned.made, lambda: planned, config.allowed_bad, engine)
+
+
+def build(
+    folder: Location,
+    made: Mapping[str, Any],
+    planned: Callable[[], Plan],
+    allowed_bad: float,
+    engine: Engine,
+) -> Report:
+    """Makes a folder of shards by a plan, or what is missing of it.
+
+    Args:
+        folder: The folder.
+        made: What it is made of, as far as that is known before the work: `Plan.made` has the same,
+            and perhaps more.
+        planned: Makes the plan; called only if the folder is not whole yet, under its lock.
+        allowed_bad: The share of bad records above which to stop.
+        engine: What the work runs on.
+
+    Raises:
+        UsageError: The folder holds something else, or is in use.
+        DataError: Too many records are bad, or it cannot be written to.
+    """
     _make_folder(folder)
     with locked(folder / LOCK, str(folder)):
         there = find(folder)
         already = there.keys() >= _WHOLE
         if already:
-            _check_same(folder / MADE, planned.made, folder)
+            _check_same(folder / MADE, made, folder)
             remove_all(folder / WORK)
         else:
-            _begin(folder, planned.made, there)
-            done = _make(planned, there, config.allowed_bad, engine)
-            _finish(folder, planned, done)
-        return report(planned.made["name"], folder, already=already)
+            _begin(folder, made, there)
+            whole = planned()
+            done = _make(whole, there, allowed_bad, engine)
+            _finish(folder, whole, done)
+        return report(made["name"], folder, already=already)
 
 
 def _make_folder(out: Location) -> None:
