@@ -89,18 +89,14 @@ class Espeak:
         process = _process()
         if language not in process.voice_files:
             raise UnknownNameError("language of espeak", language, process.voice_files)
-        if voice and voice not in (voices := self.voices(language)):
-            raise UnknownNameError("voice of espeak", voice, voices)
+        if voice:
+            _common.pick("espeak", self.voices(language), voice)
         name = process.voice_files[language] + (f"+{voice}" if voice else "")
         text = text.replace("\0", " ").encode("utf-8", "replace").decode()
         spoken = _ask({"text": text, "voice": name, "pitch": pitch, "speed": speed})
         wave = np.frombuffer(spoken.samples, np.int16).astype(np.float32) / np.float32(32768)
         if not wave.any():
-            raise AudioError(
-                f"Expected a text that can be spoken in {language!r}, but found {text[:40]!r}; "
-                "leave it out.",
-                cause="nothing of the text can be spoken",
-            )
+            raise _common.nothing(text, language)
         starts = [time / 1000 for _, _, time in spoken.words]
         ends = [*starts[1:], len(wave) / process.rate]
         words = [
