@@ -1,0 +1,1 @@
+"""Data sets of Hugging Face: where they lie, how they are had, and what their columns mean."""
