@@ -42,7 +42,7 @@ def encode(entry: Entry, corpus: str, rate: int) -> Encoded:
     Raises:
         BadRecordError: It cannot be used; the message is the cause, the same for all such records.
     """
-    texts = _captions(entry)
+    texts = captions(entry)
     known = {
         "key": entry.key,
         "corpus": corpus,
@@ -132,7 +132,12 @@ def cause(error: AudioError, path: Path | None = None) -> str:
     return re.sub(r"\d[\d.e+-]* s\b", "... s", message.rpartition(". ")[0] or message)
 
 
-def _captions(entry: Entry) -> list[str]:
+def captions(entry: Entry) -> list[str]:
+    """All that is said of an entry: by templates over its labels, and by people.
+
+    Raises:
+        BadRecordError: Nothing is.
+    """
     made = phrases.captions(entry.labels, entry.transcript, entry.language)
     return usable([*made, *entry.texts])
 

@@ -25,6 +25,8 @@ from clara.records import Clip, Entry
 
 MADE = "prepare.json"
 _SPLIT = re.compile(r"\w[\w .+-]{0,63}")
+_OPTIONS = re.compile(r"\?[\w.]+=.*", re.DOTALL)
+"""What follows the address of a data set ("user/name?split=train"), and no pattern of the shell."""
 _LONGEST_NAME = 64
 ABSENT = "its recording is not there, as is to be expected of this corpus"
 """The cause that is counted, but is no fault: see `clara.corpora.Corpus.partial`."""
@@ -98,7 +100,7 @@ def plan(corpus: str, source: str, out: Location, config: PrepareConfig) -> Plan
     """
     record = corpora.get(corpus)
     name = corpus_name(corpus, record, source, config.name)
-    root = _root(source)
+    root = root_of(source)
     entries, unplanned = listing(corpus, record, root, config)
     settings = {
         "corpus": corpus,
@@ -147,9 +149,9 @@ def corpus_name(corpus: str, record: Corpus, source: str, asked: str) -> str:
     return name
 
 
-def _root(source: str) -> str | Path:
+def root_of(source: str) -> str | Path:
     """Where a corpus lies, for the corpus to read: a path that means the same on every node."""
-    if "://" in source:
+    if "://" in source or _OPTIONS.search(source):
         return source
     path = Path(source).expanduser()
     return path.absolute() if path.exists() or glob.has_magic(source) else path
@@ -157,6 +159,7 @@ def _root(source: str) -> str | Path:
 
 def _last_name(source: str) -> str:
     """The last folder, manifest or data set of a path, URL or pattern, as a name."""
+    source = _OPTIONS.sub("", source)
     path = source if "://" in source else str(Path(source).absolute())
     steps = [step for step in path.split("/") if step not in ("", ".")]
     while steps and (glob.has_magic(steps[-1]) or steps[-1].startswith("manifest.")):

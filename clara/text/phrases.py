@@ -240,7 +240,7 @@ def _table_ii(known: Labels, language: str) -> Iterator[str]:
     for label in known.get("language", ()) or (language_name(language),):
         if label:
             yield prompt("language", label)
-    for kind in sorted(known.keys() - TEMPLATES.keys() - {"artist", "album"}):
+    for kind in sorted(known.keys() - TEMPLATES.keys() - {"artist", "album", "background"}):
         yield from known[kind]  # of a kind that only its owner knows: the bare label
 
 

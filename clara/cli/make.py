@@ -1,0 +1,46 @@
+"""`clara make`: a recipe of the data factory becomes shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tyro.conf import Positional
+
+__all__ = ["make"]
+
+
+def make(
+    recipe: Positional[Path],
+    out: Positional[Path],
+    *,
+    workers: int | None = None,
+    engine: str = "local",
+    json: bool = False,
+) -> None:
+    """Run a recipe of the data factory: cut, speak, describe, translate, and pack as shards.
+
+    A run that was stopped goes on where it stopped when it is started again.
+
+    Args:
+        recipe: A TOML file that says what goes in and which steps it goes through.
+        out: The folder to make.
+        workers: Processes; one for each core if not given. Each loads the models of the steps.
+        engine: local for this machine, or ray for the Ray cluster at RAY_ADDRESS.
+        json: Print JSON.
+    """
+    from clara.cli._output import show_table
+    from clara.cli._shards import show
+    from clara.prepare.make import make as run
+    from clara.prepare.make import steps
+
+    report = run(recipe, out, workers=workers, engine=engine)
+    if not json:
+        show_table([_row(step) for step in steps(report)])
+    show(report, json=json)
+
+
+def _row(step: Mapping[str, Any]) -> dict[str, object]:
+    counts = ", ".join(f"{what} {count}" for what, count in step["counts"].items())
+    return {"step": step["step"], "skipped": step["skipped"], "counted": counts or "-"}
