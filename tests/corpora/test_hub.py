@@ -393,6 +393,20 @@ def test_from_the_command_line_to_shards(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_an_address_reaches_the_hub_as_it_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clara.prepare.run import prepare
+
+    monkeypatch.chdir(tmp_path)
+    for address in ("user/name", "user/name?config=clean&rows=3", "hf://datasets/user/name?rows=3"):
+        with pytest.raises(DownloadError, match=r"for user/name, but HF_HUB"):
+            prepare("hub", address, tmp_path / "out")
+    made(6).save_to_disk(tmp_path / "data" / "birds")
+    report = prepare("hub", "data/birds?rows=4", tmp_path / "out", rate=RATE, workers=1)
+    assert (report.corpus, report.stats["total"]["clips"]) == ("birds", 4)
+
+
 def test_the_caches_are_where_they_are_said_to_be(
     parquet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
