@@ -79,7 +79,7 @@ def make(
         raise UsageError(
             f"Expected a folder of this machine to make but found {out}; make it here, and copy it."
         )
-    config, runs = chain.config.shards, engines.get(engine, workers)
+    config, runs = chain.config.shards.config(chain.config.name), engines.get(engine, workers)
     entries, unplanned = _sources(chain)
     lines = [as_listed(entry, chain.folder) for entry in entries]
     settings = {

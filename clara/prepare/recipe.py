@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clara import rooms
-from clara.configs import expect, from_json
+from clara.configs import expect, from_json, to_json
 from clara.errors import UnknownNameError, UsageError
 from clara.prepare.config import PrepareConfig
 from clara.prepare.steps import Step
@@ -59,6 +59,27 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Shards:
+    """How the shards are made; as in `clara.prepare.config.PrepareConfig`.
+
+    Attributes:
+        rate: Samples per second.
+        shard_size: Samples in a shard.
+        seed: Of the order of the samples.
+        allowed_bad: The share of bad records above which to stop.
+    """
+
+    rate: int = 48_000
+    shard_size: int = 512
+    seed: int = 0
+    allowed_bad: float = 0.05
+
+    def config(self, name: str) -> PrepareConfig:
+        """The settings as the shards are made by."""
+        return PrepareConfig(name=name, **to_json(self))
+
+
+@dataclass(frozen=True)
 class ChainConfig:
     """A recipe as it is written.
 
@@ -72,11 +93,12 @@ class ChainConfig:
     name: str
     source: tuple[Source, ...]
     step: tuple[Mapping[str, Any], ...] = ()
-    shards: PrepareConfig = field(default_factory=PrepareConfig)
+    shards: Shards = field(default_factory=Shards)
 
     def __post_init__(self) -> None:
         expect(bool(self.source), "at least one [[source]]", "none")
-        PrepareConfig(name=self.name or "-")  # checks the name as any other
+        expect(bool(self.name), "a name", "an empty one")
+        self.shards.config(self.name)  # refuses what makes no sense
 
 
 @dataclass(frozen=True)
@@ -122,7 +144,6 @@ def read(path: str | Path) -> Chain:
         raise UsageError(f"Expected a recipe in TOML at {path} but found: {error}.") from error
     expect("name" in found, f"a recipe with a name in {path}", "none; give it `name = ...`")
     config = from_json(ChainConfig, found, str(path))
-    config = replace(config, shards=replace(config.shards, name=config.name))
     folder = path.absolute().parent
     steps = tuple(_step(number, each, folder) for number, each in enumerate(config.step, 1))
     return Chain(config, folder, steps)

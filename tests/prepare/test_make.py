@@ -203,7 +203,7 @@ def test_too_many_bad_records_stop_the_run(corpus: Path, tmp_path: Path, halves:
         (("name =", "nme = 1\nname ="), r"no field of .* named 'nme'; did you mean 'name'"),
         (("[[step]]", "[[step]"), r"Expected a recipe in TOML at .* but found"),
         (("do =", "does ="), r"Expected step 1 to say what it does"),
-        (("halves_step:Halves", "segmnt"), r"no step named 'segmnt'; did you mean 'segment'"),
+        (("halves_step:Halves", "mixx"), r"no step named 'mixx'; did you mean 'mix'"),
         (
             ("do =", "pauses = 1\ndo ="),
             r"no field of step 1 .* named 'pauses'; did you mean 'pause'",
