@@ -22,7 +22,8 @@ _SUM = 3 * _OVERLAP / 8
 _CHUNK = 64
 # Bins to each side over which Hann's window spreads a tone.
 _REACH = 2
-_TINY = 1e-30
+# Below all that is heard; its square is still a number.
+_TINY = 1e-15
 
 
 def stretch(waves: Tensor, factors: Tensor, rate: int) -> Tensor:
@@ -72,36 +73,28 @@ def _spectra(spectra: Tensor, places: Tensor, phase: Tensor | None) -> tuple[Ten
         `[B, N, bins]`, and the phase with which to go on.
     """
     batch, frames, bins = spectra.shape
-    rows = places.long() + frames * torch.arange(batch, device="cpu")[:, None]
-    rows = rows.flatten().to(spectra.device)
-    squares = _squares(spectra)
+    number = torch.arange(batch, device="cpu")[:, None]
+    rows = (places.long() + number * frames).flatten().to(spectra.device)
     if phase is None:
-        phase = _unit(spectra[:, 0]) + (squares[:, 0] <= _TINY)
-    turns = spectra[:, 1:] * spectra[:, :-1].conj()
-    # What is zero has no direction: such bins do not turn.
-    both = squares[:, 1:] * squares[:, :-1]
-    dead = (both <= _TINY).to(both)
-    turns = turns * ((both + dead).rsqrt() - dead) + dead
-    turns = functional.pad(turns, (0, 0, 0, 1)).flatten(0, 1).index_select(0, rows)
+        phase = _unit(spectra[:, 0])
+    turns = _unit(spectra[:, 1:] * spectra[:, :-1].conj())
+    before = (places.long() + number * (frames - 1)).flatten().to(spectra.device)
+    turns = turns.flatten(0, 1).index_select(0, before)
     phases = torch.cat([phase[:, None], turns.view(batch, -1, bins)], 1).cumprod(1)
     here = spectra.flatten(0, 1).index_select(0, rows).view(batch, -1, bins)
-    sizes = squares.flatten(0, 1).index_select(0, rows).view(batch, -1, bins).sqrt()
     # By how much to turn a bin: by as much as the loudest of its neighbours, so that what belongs
     # to one tone stays together, as Laroche and Dolson lock phases to peaks (1999).
-    turn = _among_neighbours(phases[:, :-1] * here.conj() * sizes)
-    return here * _unit(turn), _unit(phases[:, -1])
+    turn = _unit(_among_neighbours(phases[:, :-1] * here.conj()))
+    return here * turn, _unit(phases[:, -1])
 
 
 def _unit(spectra: Tensor) -> Tensor:
-    """Each bin at size 1, or 0 where it is next to nothing."""
-    return spectra * (_squares(spectra) + _TINY).rsqrt()
-
-
-def _squares(spectra: Tensor) -> Tensor:
-    """Squares of sizes; several times as fast as `abs`."""
+    """Each bin at size 1; what is zero has no direction of its own and gets that of 1."""
+    spectra = spectra + _TINY
+    # Squares of sizes: several times as fast as `abs`.
     parts = torch.view_as_real(spectra).flatten(-2)
     parts = parts * parts
-    return parts[..., ::2] + parts[..., 1::2]
+    return spectra * (parts[..., ::2] + parts[..., 1::2]).rsqrt()
 
 
 def _among_neighbours(turns: Tensor) -> Tensor:

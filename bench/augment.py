@@ -1,0 +1,272 @@
+"""Augmentation of a batch beside audiomentations, 10 s clips at 48 and at 16 kHz.
+
+What can be compared is checked to do the same before the clock starts. torch-audiomentations needs
+torchaudio, of which there is no build for the torch that is measured here. Run
+`python -m bench.augment`, or `python -m bench.augment --json` for all figures.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import audiomentations
+import numpy as np
+import soundfile
+import torch
+
+from bench._timing import Report, figure, machine, main, take_turns
+from clara.audio.threads import spread
+from clara.augment import Chain, Dice
+
+THREADS = 2
+CLIPS = 16
+SECONDS = 10
+OURS = "CLARA, a batch"
+THEIRS = "audiomentations, clip by clip"
+THREADED = "audiomentations from 2 threads"
+FLOOR = "the Fourier transforms alone"
+
+Theirs = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass
+class Bench:
+    """Clips at a rate, and both sides' augmentations of them.
+
+    Attributes:
+        rate: Samples per second.
+        waves: float32 `[CLIPS, T]`.
+        ours: Name to the line of a recipe.
+        theirs: Name to one of audiomentations that does the same.
+    """
+
+    rate: int
+    waves: np.ndarray
+    ours: Mapping[str, str]
+    theirs: Mapping[str, Theirs]
+
+    def clara(self, *names: str) -> Callable[[], int]:
+        """The batch through our chain of these."""
+        chain = Chain.parse([self.ours[name] for name in names])
+        waves = torch.from_numpy(self.waves)
+        lengths = torch.full((CLIPS,), waves.shape[1])
+        generator = torch.Generator().manual_seed(0)
+
+        def run() -> int:
+            chain.on_batch(waves, lengths, self.rate, Dice.roll(generator, CLIPS))
+            return CLIPS
+
+        return run
+
+    def audiomentations(
+        self, *names: str, clips: int, pool: ThreadPoolExecutor | None = None
+    ) -> Callable[[], int]:
+        """Some of the clips through theirs, one after another or from the threads of a pool."""
+
+        def one(wave: np.ndarray) -> np.ndarray:
+            for name in names:
+                wave = self.theirs[name](wave)
+            return wave
+
+        def run() -> int:
+            list((pool.map if pool else map)(one, self.waves[:clips]))
+            return clips
+
+        return run
+
+
+def prepare(rate: int, folder: Path) -> Bench:
+    """The clips, and a room of half a second in a recording of its own."""
+    rng = np.random.default_rng(0)
+    waves = (0.1 * rng.standard_normal((CLIPS, SECONDS * rate))).astype(np.float32)
+    decay = 10 ** (-3 * np.arange(rate // 2) / (rate // 2))
+    response = 0.1 * rng.standard_normal(rate // 2) * decay
+    response[0] = 0.9
+    folder.mkdir()
+    soundfile.write(folder / "room.wav", response, rate, "FLOAT")
+
+    def theirs(kind: Any, **settings: Any) -> Theirs:
+        augmentation = kind(**settings, p=1.0)
+        return lambda wave: augmentation(wave, sample_rate=rate)
+
+    a = audiomentations
+    speeds = {"min_sample_rate": round(rate / 1.1), "max_sample_rate": round(rate / 0.9)}
+    return Bench(
+        rate,
+        waves,
+        {
+            "pitch": "pitch 1 low=-2 high=2",
+            "reverb, measured": f"reverb 1 'folder={folder}'",
+            "frequency mask": "frequency_mask 1",
+            "clipping": "clipping 1 low=0 high=0.1",
+            "speed": "speed 1 low=0.9 high=1.1",
+            "tempo": "tempo 1 low=0.9 high=1.1",
+            "gain": "gain 1 low=-12 high=6",
+            "time mask": "time_mask 1 low=0 high=0.1",
+            "reverb, simulated": "reverb 1",
+            "telephone": "telephone 1",
+            "codec": "codec 1",
+        },
+        {
+            "pitch": theirs(a.PitchShift, min_semitones=-2, max_semitones=2),
+            "pitch, by librosa": theirs(
+                a.PitchShift, min_semitones=-2, max_semitones=2, method="librosa_phase_vocoder"
+            ),
+            "reverb, measured": theirs(a.ApplyImpulseResponse, ir_path=str(folder)),
+            "frequency mask": theirs(a.BandStopFilter),
+            "clipping": theirs(
+                a.ClippingDistortion, min_percentile_threshold=0, max_percentile_threshold=10
+            ),
+            "speed": theirs(a.Resample, **speeds),
+            "tempo": theirs(
+                a.TimeStretch, min_rate=0.9, max_rate=1.1, leave_length_unchanged=False
+            ),
+            "gain": theirs(a.Gain, min_gain_db=-12, max_gain_db=6),
+            "time mask": theirs(a.TimeMask, min_band_part=0.0, max_band_part=0.1),
+        },
+    )
+
+
+# What both sides can do, in the order in which it is chained.
+CHAIN = ("pitch", "speed", "reverb, measured", "gain", "clipping", "frequency mask", "time mask")
+
+
+def check(folder: Path) -> None:
+    """Refuses to compare what does not do the same."""
+    bench = prepare(48_000, folder)
+    time = np.arange(SECONDS * bench.rate) / bench.rate
+    tone = (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+
+    def ours(line: str, wave: np.ndarray) -> np.ndarray:
+        dice = Dice.roll(torch.Generator().manual_seed(0), 1)
+        waves, lengths = torch.from_numpy(wave[None]), torch.tensor([len(wave)])
+        made, sizes = Chain.parse([line]).on_batch(waves, lengths, bench.rate, dice)
+        return made[0, : int(sizes)].numpy()
+
+    def hertz(wave: np.ndarray) -> float:
+        middle = wave[bench.rate : -bench.rate] * np.hanning(len(wave) - 2 * bench.rate)
+        return np.abs(np.fft.rfft(middle, 2**21)).argmax() * bench.rate / 2**21
+
+    shift = audiomentations.PitchShift(min_semitones=2, max_semitones=2, p=1.0)
+    made = (ours("pitch 1 low=2 high=2", tone), shift(tone, sample_rate=bench.rate))
+    mine, other = (abs(12 * math.log2(hertz(wave) / 440) - 2) for wave in made)
+    assert mine < 0.001, f"ours is {mine} semitones beside what was asked"
+    assert other < 0.05, f"theirs is {other} semitones beside what was asked"
+    room = f"reverb 1 'folder={folder}'"
+    mine, other = ours(room, bench.waves[0]), bench.theirs["reverb, measured"](bench.waves[0])
+    assert np.corrcoef(mine, other)[0, 1] > 0.99999, "the rooms differ"
+    for name in ("speed", "tempo"):
+        lengths = {len(bench.theirs[name](tone)) for _ in range(3)}
+        assert len(lengths) == 3, f"their {name} leaves the length as it is"
+
+
+def transforms(rate: int) -> Callable[[], int]:
+    """The transforms of pitch, reverb and frequency mask, of blocks that lie in the cache."""
+    room, frame = 1 << (rate - 1).bit_length(), 3 * 32 * round(0.01 * rate / 32)
+    stop = max(8192, 1 << (rate // 4).bit_length())
+    samples = SECONDS * rate
+    sizes = [
+        (frame, 3 * samples // frame),
+        (room, -(-samples // (room - rate // 2))),
+        (stop, -(-samples // (stop - rate // 8))),
+    ]
+    blocks = [torch.rand(max(1, min(count, (1 << 17) // fft)), fft) for fft, count in sizes]
+
+    def work(rows: object) -> None:
+        for _ in rows:
+            for (fft, count), block in zip(sizes, blocks, strict=True):
+                for start in range(0, count, len(block)):
+                    spectra = torch.fft.rfft(block[: count - start])
+                    torch.fft.irfft(spectra, fft)
+
+    def run() -> int:
+        spread(work, [1] * CLIPS)
+        return CLIPS
+
+    return run
+
+
+def each(bench: Bench, rounds: int) -> str:
+    """A table of every augmentation alone."""
+    rows = [
+        "| 10 s at 48 kHz, one augmentation | CLARA, clips/s | audiomentations, clips/s "
+        "| CLARA is |",
+        "|---|---|---|---|",
+    ]
+    # The first round warms up, and short ones need more clips to be timed.
+    for name in dict.fromkeys((*bench.ours, *bench.theirs)):
+        mine = name if name in bench.ours else name.partition(",")[0]
+        contenders = {OURS: bench.clara(mine)}
+        if name in bench.theirs:
+            contenders[THEIRS] = bench.audiomentations(name, clips=4 if "pitch" in name else CLIPS)
+        speeds = take_turns(contenders, rounds)
+        ours, theirs = speeds[OURS], speeds.get(THEIRS)
+        shown, ratio = "–", "–"
+        if theirs:
+            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+            shown = figure(statistics.median(theirs))
+            ratio = f"{figure(statistics.median(ratios))} times as fast"
+            ratio += f" ({figure(min(ratios))} to {figure(max(ratios))})"
+        rows.append(f"| {name} | {figure(statistics.median(ours))} | {shown} | {ratio} |")
+    return "\n".join(rows)
+
+
+def report(rounds: int) -> Report:
+    """Measures clips per second."""
+    torch.set_num_threads(THREADS)
+    torch.set_grad_enabled(False)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 (what audiomentations draws from)
+    pool = ThreadPoolExecutor(THREADS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        check(folder / "check")
+        bench, low = prepare(48_000, folder / "48"), prepare(16_000, folder / "16")
+        speeds = take_turns(
+            {
+                OURS: bench.clara(*CHAIN),
+                THEIRS: bench.audiomentations(*CHAIN, clips=4),
+                THREADED: bench.audiomentations(*CHAIN, clips=8, pool=pool),
+                FLOOR: transforms(bench.rate),
+            },
+            rounds,
+        )
+        slow = take_turns(
+            {OURS: low.clara(*CHAIN), THEIRS: low.audiomentations(*CHAIN, clips=8)}, rounds
+        )
+        table = each(bench, rounds)
+    share = statistics.median(a / b for a, b in zip(speeds[OURS], speeds[FLOOR], strict=True))
+    ratio = statistics.median(a / b for a, b in zip(slow[OURS], slow[THEIRS], strict=True))
+    return Report(
+        title="Augmentation",
+        text=(
+            f"A chain of seven augmentations that both have, on every clip: {', '.join(CHAIN)}. "
+            f"{SECONDS} s clips at 48 kHz in a batch of {CLIPS} on {THREADS} threads, {rounds} "
+            "rounds. Pitch here is audiomentations' default (Signalsmith Stretch), whose quality "
+            "is above that of a phase vocoder. torch-audiomentations needs torchaudio, which has "
+            f"no build for this torch. {machine('torch', 'audiomentations', 'librosa')}"
+        ),
+        unit="clips/s",
+        ours=OURS,
+        speeds=speeds,
+        notes=[
+            f"At 16 kHz: {figure(statistics.median(slow[OURS]))} clips/s, audiomentations "
+            f"{figure(statistics.median(slow[THEIRS]))}; CLARA is {figure(ratio)} times as fast.",
+            "The floor is the last row: the transforms there and back that pitch, reverb and "
+            "frequency mask need, on blocks that need not be fetched. All else leaves the chain "
+            f"at {100 * share:.0f} % of its speed.",
+            table,
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main(report)
