@@ -66,11 +66,9 @@ class Mix:
         try:
             wave, rate = desk.load(entry, rate=self.rate)
             texts = tuple(captions(entry))
-        except AudioError as error:
-            desk.skip(entry, error)
-            return
-        except BadRecordError as error:
-            desk.skip(entry, str(error))
+        except (AudioError, BadRecordError):
+            # The entry itself goes on as it is, and is counted where it ends up.
+            desk.count("a background could not be laid behind a bad record")
             return
         front = Sample(entry.key, wave, rate, texts, entry.labels)
         weight = rng.uniform(self.low, self.high)
