@@ -159,12 +159,13 @@ class Columns:
         parts = [np.zeros(0, np.int32)]
         for path, column in self._read(name):
             root = path.rpartition("/")[0]
-            for chunk in column.chunks:
-                names = chunk.dictionary.to_pylist()
-                if name == "shard":
-                    names = [_inside(root, shard, path) for shard in names]
-                mine = [numbers.setdefault(each, len(numbers)) for each in names]
-                parts.append(np.array(mine, np.int32)[chunk.indices.to_numpy()])
+            # Arrow makes one dictionary of those of all row groups, and far faster than Python.
+            chunks = column.unify_dictionaries().chunks
+            names = chunks[0].dictionary.to_pylist() if chunks else []
+            if name == "shard":
+                names = [_inside(root, shard, path) for shard in names]
+            mine = np.array([numbers.setdefault(each, len(numbers)) for each in names], np.int32)
+            parts += [mine[chunk.indices.to_numpy()] for chunk in chunks]
         codes = np.concatenate(parts)
         codes.setflags(write=False)
         return codes, list(numbers)
