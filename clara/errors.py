@@ -83,7 +83,16 @@ class AudioError(DataError):
 
 
 class AlignmentError(DataError):
-    """A recording in which the words of its transcript cannot be found."""
+    """A recording in which the words of its transcript cannot be found.
+
+    Args:
+        message: What was expected, what was found, what to do.
+        cause: What was found, in words that all recordings with this fault share, to count by.
+    """
+
+    def __init__(self, message: str, cause: str = "its words cannot be found") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class LayoutError(DataError):
