@@ -90,7 +90,12 @@ def probe(source: Source) -> Info:
 
 
 def load(
-    source: Source, *, rate: int | None = None, start: float = 0.0, end: float | None = None
+    source: Source,
+    *,
+    rate: int | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    longest: float = math.inf,
 ) -> tuple[Wave, int]:
     """Decodes a recording, or a slice of it, to one channel.
 
@@ -101,13 +106,15 @@ def load(
         rate: Samples per second to resample to; those of the recording if None.
         start: Where the slice begins, in seconds.
         end: Where it ends, in seconds; the end of the recording if None or beyond it.
+        longest: Seconds that fit in memory.
 
     Returns:
         float32 `[T]` with T >= 1, and its rate.
 
     Raises:
         AudioError: The recording is missing, empty, a Git LFS pointer, not audio, truncated, holds
-            no or non-finite samples, or the slice is empty or outside of it.
+            no or non-finite samples, the slice is empty or outside of it, or the cause is
+            `TOO_LONG`.
 
     >>> wave, rate = load((np.ones((480, 2), np.int16), 48_000), rate=16_000)
     >>> wave.shape, wave.dtype, rate
@@ -121,10 +128,15 @@ def load(
         with _opened(source) as opened:
             name = opened.name
             if isinstance(opened, containers.Track):
-                own_rate, wave = opened.rate, opened.read(start, end)
+                # How long it is, only decoding tells: to a second behind what is allowed.
+                stop = min(math.inf if end is None else end, start + longest + 1)
+                own_rate, wave = opened.rate, opened.read(start, stop)
+                _check_length(len(wave) / own_rate, longest, name)
             else:
                 info = _info(opened.file, name)
-                own_rate, wave = info.rate, _read(opened, info, _bounds(start, end, info, name))
+                bounds = _bounds(start, end, info, name)
+                _check_length((bounds[1] - bounds[0]) / info.rate, longest, name)
+                own_rate, wave = info.rate, _read(opened, info, bounds)
     if not np.isfinite(wave).all():
         raise fault(name, "it has samples that are NaN or infinite", "Encode it again")
     if rate is not None and rate != own_rate:
@@ -172,9 +184,10 @@ def encode_flac(wave: Wave, rate: int) -> bytes:
     assert len(wave), "expected at least one sample"
     assert np.isfinite(wave).all(), "expected finite samples"
     # Rounded here, so that the bytes do not depend on how the encoder converts floats.
-    samples = np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
+    scaled = wave * np.float32(32768.0)
+    np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled)
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, scaled.astype(np.int16), rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
@@ -193,6 +206,8 @@ def find(path: Path) -> Path | None:
     return next((other for other in others if other.is_file()), None)
 
 
+TOO_LONG = "it is too long"
+"""The cause of an error for what does not fit in memory."""
 _ARRAY = "the array of samples"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -296,6 +311,12 @@ _STREAMED = 0x7FFF_0000
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", error)).rstrip(".")
+
+
+def _check_length(seconds: float, longest: float, name: str) -> None:
+    if seconds > longest:
+        detail = f"{seconds:g} s, and at most {longest:g} s are asked for"
+        raise fault(name, TOO_LONG, "Ask for a slice of it", detail)
 
 
 def _bounds(start: float, end: float | None, info: Info, name: str) -> tuple[int, int]:

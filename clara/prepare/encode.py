@@ -145,11 +145,12 @@ def captions(entry: Entry) -> list[str]:
 def _wave(entry: Entry, rate: int) -> Any:
     try:
         source = entry.path.read() if isinstance(entry.path, Clip) else entry.path
-        end = io.probe(source).seconds if entry.end is None else entry.end
-        if end - entry.start > LONGEST_SECONDS:
-            raise BadRecordError("it is longer than an hour; cut it, by `start` and `end`")
-        return io.load(source, rate=rate, start=entry.start, end=entry.end)[0]
+        start, end = entry.start, entry.end
+        return io.load(source, rate=rate, start=start, end=end, longest=LONGEST_SECONDS)[0]
     except AudioError as error:
+        if error.cause == io.TOO_LONG:
+            why = "it is longer than an hour; cut it, by `start` and `end`"
+            raise BadRecordError(why) from error
         path = entry.path if isinstance(entry.path, Path) else None
         raise BadRecordError(cause(error, path)) from error
     except OSError as error:

@@ -386,3 +386,12 @@ def test_whether_the_end_is_there_reads_sizes_alone() -> None:
     assert ending.is_there(stream)
     assert stream.taken < 100
     assert not ending.is_there(io.BytesIO(stream.getvalue()[:-1]))
+
+
+def test_a_container_is_decoded_no_further_than_what_fits(muxed: Muxed) -> None:
+    data = muxed(sweep(5.0), RATE, "webm", "libopus")
+    whole, _ = load(data, longest=5.0)
+    assert len(whole) == 5 * RATE
+    assert len(load(data, end=2.0, longest=2.0)[0]) == 2 * RATE
+    with pytest.raises(AudioError, match="too long"):
+        load(data, longest=2.0)

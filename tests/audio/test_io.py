@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from clara.audio.io import AUDIO_SUFFIXES, encode_flac, find, load, probe, resample
+from clara.audio.io import AUDIO_SUFFIXES, TOO_LONG, encode_flac, find, load, probe, resample
 from clara.errors import AudioError
 
 RATE = 48_000
@@ -350,6 +350,16 @@ def test_damage_is_an_error_or_a_wave_and_nothing_else() -> None:
             assert len(wave) > 0
             assert np.isfinite(wave).all()
             assert rate > 0
+
+
+def test_what_does_not_fit_in_memory_is_refused() -> None:
+    data = encode_flac(np.zeros(16_000, np.float32), 8000)
+    assert len(load(data, longest=2.0)[0]) == 16_000
+    assert len(load(data, start=0.5, end=1.5, longest=1.0)[0]) == 8000
+    for slice_ in ({}, {"start": 0.5}, {"end": 1.5}):
+        with pytest.raises(AudioError, match=r"it is too long \(\d.* s, and at most 1 s") as caught:
+            load(data, longest=1.0, **slice_)
+        assert caught.value.cause == TOO_LONG
 
 
 def test_the_error_crosses_processes() -> None:
