@@ -1,0 +1,84 @@
+"""BLIP through transformers: captions pictures.
+
+Li et al., BLIP: Bootstrapping Language-Image Pre-training, 2022.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from clara.backends.captioner import Image
+from clara.errors import CheckpointError, MissingExtraError
+
+__all__ = ["BLIP"]
+
+
+class BLIP:
+    """Captions pictures one after another, by beam search.
+
+    Args:
+        model: Folder, or name on the hub.
+        device: Where it runs.
+        beams: Width of the search.
+        longest: Most tokens of a caption.
+
+    Raises:
+        MissingExtraError: transformers or Pillow is not installed.
+        CheckpointError: There is no such model, or it is of another kind.
+    """
+
+    def __init__(
+        self,
+        model: str = "Salesforce/blip-image-captioning-base",
+        *,
+        device: str = "cpu",
+        beams: int = 3,
+        longest: int = 30,
+    ) -> None:
+        assert beams > 0
+        assert longest > 0
+        try:
+            import PIL.Image  # noqa: F401 (the processor needs it, and says so less clearly)
+            import transformers
+        except ImportError as error:
+            raise MissingExtraError("the BLIP captioner", "blip") from error
+        library: Any = transformers
+        try:
+            network, found = library.BlipForConditionalGeneration.from_pretrained(
+                model, output_loading_info=True
+            )
+            self._processor: Any = library.AutoProcessor.from_pretrained(model)
+            if found["missing_keys"] or not hasattr(self._processor, "image_processor"):
+                raise ValueError("weights of another kind of model")
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"Expected a BLIP model in the format of transformers at {model!r} but found: "
+                f"{reason}; name a folder that holds one, or its name on the hub."
+            ) from error
+        self._network: Any = network.to(device).eval()
+        self._device, self._beams, self._longest = device, beams, longest
+        self._lock = threading.Lock()
+        self.name = f"blip:{model}"
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """As `clara.backends.captioner.Captioner`."""
+        with self._lock:
+            return [self._caption(image) for image in images]
+
+    def _caption(self, image: Image) -> str:
+        # Alone: in a batch the last digits of a product, and then words, depend on its size.
+        import torch
+
+        pixels = self._processor(images=image, return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            rows = self._network.generate(
+                pixel_values=pixels.to(self._device),
+                num_beams=self._beams,
+                do_sample=False,
+                max_new_tokens=self._longest,
+            )
+        (text,) = self._processor.batch_decode(rows, skip_special_tokens=True)
+        return " ".join(text.split())

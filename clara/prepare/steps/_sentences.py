@@ -1,0 +1,67 @@
+"""What the steps that write have in common: recordings in groups, and sentences that are signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, TypeVar
+
+from clara.backends.rewriter import Case, Rewriter, Sentence
+from clara.prepare.desk import PROVENANCE, Desk, signed
+from clara.records import Entry
+
+_TOGETHER = 64
+
+T = TypeVar("T")
+
+
+def groups(items: Iterable[T], size: int = _TOGETHER) -> Iterator[list[T]]:
+    """The items in lists of `size`, the last one shorter.
+
+    >>> list(groups("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
+
+
+def write(rewriter: Rewriter, cases: Sequence[Sequence[Case]], desk: Desk) -> list[list[Sentence]]:
+    """The sentences of each recording; what the rewriter left to the rules is counted.
+
+    Args:
+        rewriter: Who writes.
+        cases: Of each recording one or several.
+        desk: Counts sentences by who wrote them, and those lost by cause.
+    """
+    before = rewriter.lost.copy()
+    answers = iter(rewriter.rewrite([case for each in cases for case in each]))
+    found = [[sentence for _ in each for sentence in next(answers)] for each in cases]
+    for sentence in (sentence for each in found for sentence in each):
+        desk.count(f"sentences by {sentence.by}")
+    for cause, count in (rewriter.lost - before).items():
+        desk.count(f"left to the rules: {cause}", count)
+    return found
+
+
+def told(entry: Entry, sentences: Sequence[Sentence], step: str, **facts: Any) -> Entry:
+    """The entry with new sentences behind its own, signed with who wrote which of them.
+
+    Args:
+        entry: What they are about.
+        sentences: Those that it has already are left out.
+        step: The name of the step.
+        **facts: What else to sign.
+    """
+    new = {each.text: each.by for each in sentences if each.text not in entry.texts}
+    if not new:
+        return entry
+    wrote = {by: [text for text in new if new[text] == by] for by in dict.fromkeys(new.values())}
+    return signed(replace(entry, texts=(*entry.texts, *new)), step, wrote=wrote, **facts)
+
+
+def made(entry: Entry) -> frozenset[str]:
+    """The sentences of an entry that steps have made, and not people."""
+    wrote = (line.get("wrote", {}) for line in entry.extra.get(PROVENANCE, ()))
+    return frozenset(text for each in wrote for texts in each.values() for text in texts)
