@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 _PIPE = 10_000
 
@@ -17,12 +17,15 @@ def show_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
-def show_table(rows: Sequence[Mapping[str, object]], title: str = "") -> None:
+def show_table(
+    rows: Sequence[Mapping[str, object]], title: str = "", right: Container[str] = ()
+) -> None:
     """Prints rows as a table on stdout; the keys of the first row are the columns.
 
     Args:
         rows: Column to value. Numbers are set flush right, fractions with three digits.
         title: A line above the table.
+        right: Columns of texts that are set flush right too.
     """
     from rich import box
     from rich.console import Console
@@ -32,7 +35,8 @@ def show_table(rows: Sequence[Mapping[str, object]], title: str = "") -> None:
     table = Table(box=box.SIMPLE)
     for name in rows[0] if rows else ():
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if numeric or name in right else "left"
+        table.add_column(name, justify=side, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in rows[0]))
     # As text of its own: a title of the table would be wrapped to it, and "[b]" be taken for bold.

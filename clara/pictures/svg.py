@@ -1,4 +1,4 @@
-"""Pictures as SVG text: bars with intervals, curves, confusion matrices.
+"""Pictures as SVG text: bars, columns, shares, curves, confusion matrices.
 
 Nothing here knows a colour: shapes carry classes, and the style sheet of the page (`page.css`)
 paints them for light and dark. Every word is escaped, whoever chose it.
@@ -67,6 +67,101 @@ def bars(rows: Sequence[Bar]) -> str:
                 parts.append(_line(WIDTH * value, top + 17, WIDTH * value, top + 35, kind))
     words = "; ".join(f"{bar.name} {percent(bar.value)}" for bar in rows)
     return _svg(WIDTH, len(rows) * step, parts, words)
+
+
+def amounts(rows: Sequence[tuple[str, float, str]], tone: int = 0) -> str:
+    """Bars of amounts below each other, the longest as wide as the picture.
+
+    Args:
+        rows: Name, amount, and the amount in words.
+        tone: Which colour.
+
+    >>> "3.1 h" in amounts([("en", 3.1, "3.1 h"), ("pl", 1.0, "1 h")])
+    True
+    """
+    most = max((amount for _, amount, _ in rows), default=0) or 1
+    step, parts = 30, []
+    for number, (name, amount, told) in enumerate(rows):
+        top = number * step
+        parts += [
+            _text(0, top + 13, _cut(name), "name"),
+            _text(WIDTH, top + 13, told, "value", "end"),
+            _rect(0, top + 18, WIDTH, 5, "track", radius=2.5),
+            _rect(0, top + 18, WIDTH * amount / most, 5, f"tone{tone % TONES}", radius=2.5),
+        ]
+    words = "; ".join(f"{name} {told}" for name, _, told in rows)
+    return _svg(WIDTH, len(rows) * step, parts, words)
+
+
+def columns(counts: Sequence[int], names: Sequence[str], x_name: str, tone: int = 0) -> str:
+    """Columns side by side, as of a histogram.
+
+    Args:
+        counts: Of each column.
+        names: Below each column; columns stand between names where there is one more of these.
+        x_name: What the names are.
+        tone: Which colour.
+
+    >>> columns([3, 4], ["20s", "30s"], "age").count("<title>")
+    2
+    """
+    left, top, bottom = 0, 10, 150
+    wide = min((WIDTH - left) / max(len(counts), 1), 64)
+    between = len(names) > len(counts)
+    most = max(counts, default=0) or 1
+    parts = [_line(left, bottom, WIDTH, bottom, "rule")]
+    for number, count in enumerate(counts):
+        tall = (bottom - top) * count / most
+        x = left + number * wide + wide * 0.08
+        told = f"{'–'.join(names[number : number + 2]) if between else names[number]}: {count:,}"
+        parts.append(
+            f'<rect class="tone{tone % TONES}" x="{x:.1f}" y="{bottom - tall:.1f}" '
+            f'width="{wide * 0.84:.1f}" height="{tall:.1f}" rx="2"><title>{escape(told)}</title>'
+            "</rect>"
+        )
+    room = max(1, math.ceil(max(map(_width, names), default=0) * 12.5 / wide))
+    for number, name in list(enumerate(names))[:: room if room > 1 else 1]:
+        x = left + (number if between else number + 0.5) * wide
+        last = between and number == len(names) - 1
+        anchor = "start" if between and not number else "end" if last else "middle"
+        parts.append(_text(x, bottom + 16, name, "tick", anchor))
+    parts.append(_text(WIDTH, bottom + 34, x_name, "tick", "end"))
+    return _svg(WIDTH, bottom + 40, parts, f"{x_name}: " + ", ".join(f"{n:,}" for n in counts))
+
+
+def shares(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], rest: str = "") -> str:
+    """Wholes below each other, each cut into its parts; a legend says what the colours are.
+
+    Args:
+        rows: Name of the whole, and of each part its name, its amount, and that in words. The same
+            part has the same colour in all.
+        rest: A part that is not one of its own, and has no colour.
+    """
+    names = dict.fromkeys(name for _, of in rows for name, *_ in of if name != rest)
+    kinds = {name: f"tone{tone % TONES}" for tone, name in enumerate(names)} | {rest: "rest"}
+    parts, top = [], 0.0
+    for whole, of in rows:
+        total = sum(amount for _, amount, _ in of) or 1
+        parts.append(_text(0, top + 13, whole, "name"))
+        x = 0.0
+        for name, amount, told in of:
+            wide = WIDTH * amount / total
+            parts.append(
+                f'<rect class="{kinds[name]}" x="{x:.1f}" y="{top + 20:.1f}" '
+                f'width="{max(wide - 1.5, 0.5):.1f}" height="14" rx="2">'
+                f"<title>{escape(f'{name}: {told}')}</title></rect>"
+            )
+            x += wide
+        top += 44
+        for name, amount, told in of:
+            parts.append(_rect(0, top, 10, 10, kinds[name], radius=2))
+            parts.append(_text(16, top + 9, _cut(name), "name"))
+            parts.append(_text(WIDTH - 64, top + 9, told, "tick", "end"))
+            parts.append(_text(WIDTH, top + 9, percent(amount / total), "value", "end"))
+            top += 20
+        top += 14
+    words = "; ".join(f"{whole}: {', '.join(f'{n} {t}' for n, _, t in of)}" for whole, of in rows)
+    return _svg(WIDTH, max(top - 14, 1), parts, words)
 
 
 def curves(series: Mapping[str, Points], x_name: str) -> str:
@@ -173,6 +268,11 @@ def ticks(low: float, high: float) -> list[float]:
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(n * step, 10) for n in range(first, last + 1)]
+
+
+def _cut(text: str, most: int = 34) -> str:
+    """A name that leaves room beside it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _width(text: str) -> float:

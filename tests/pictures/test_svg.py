@@ -53,3 +53,31 @@ def test_ticks_are_few_and_inside(low: float, high: float) -> None:
     found = svg.ticks(low, high)
     assert 1 <= len(found) <= 6
     assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in found)
+
+
+def test_amounts_are_as_wide_as_they_are_large() -> None:
+    picture = ElementTree.fromstring(svg.amounts([(NASTY, 4.0, "4 h"), ("b", 1.0, "1 h")], tone=2))
+    wide = [float(b.get("width", 0)) for b in picture.iter("rect") if b.get("class") == "tone2"]
+    assert wide == [svg.WIDTH, svg.WIDTH / 4]
+    ElementTree.fromstring(svg.amounts([("nothing", 0.0, "0")]))
+    ElementTree.fromstring(svg.amounts([]))
+
+
+@pytest.mark.parametrize("names", [["a", NASTY, "c"], ["0", "1", NASTY, "3"]])
+def test_columns_are_as_tall_as_they_are_large(names: list[str]) -> None:
+    picture = ElementTree.fromstring(svg.columns([0, 10, 5], names, NASTY))
+    tall = [float(each.get("height", 0)) for each in picture.iter("rect")]
+    assert tall == [0, max(tall), max(tall) / 2]
+    assert all(0 <= float(each.get("x", 0)) <= svg.WIDTH for each in picture.iter("rect"))
+
+
+def test_parts_of_a_whole_have_their_share_and_their_colour() -> None:
+    rows = [
+        ("clips", [("man", 1.0, "1"), ("woman", 1.0, "1"), ("?", 2.0, "2")]),
+        ("speakers", [("woman", 3.0, "3"), ("?", 0.0, "0")]),
+    ]
+    picture = ElementTree.fromstring(svg.shares(rows, rest="?"))
+    bars = [each for each in picture.iter("rect") if each.get("height") == "14"]
+    assert [each.get("class") for each in bars] == ["tone0", "tone1", "rest", "tone1", "rest"]
+    assert float(bars[2].get("width", 0)) == pytest.approx(svg.WIDTH / 2 - 1.5)
+    assert "25.0 %" in texts(svg.shares(rows))
