@@ -102,6 +102,6 @@ def _filters(highest: float) -> Array:
 def _cosines() -> Array:
     """The rows of a discrete cosine transform that are kept, float32 `[10, 26]`."""
     rows = np.arange(_COEFFICIENTS)[:, None]
-    waves = np.cos(np.pi / _BANDS * (np.arange(_BANDS) + 0.5) * rows)
+    waves: npt.NDArray[np.float64] = np.cos(np.pi / _BANDS * (np.arange(_BANDS) + 0.5) * rows)
     scale = np.where(rows == 0, np.sqrt(1 / _BANDS), np.sqrt(2 / _BANDS))
     return (waves * scale).astype(np.float32)
