@@ -41,6 +41,28 @@ class Clip(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unspoken:
+    """In the place of a recording, where there is only a text as yet: a `Clip` that has no sound.
+
+    Attributes:
+        name: Says which text it is, the same wherever it is read.
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read(self) -> bytes:
+        """Finds nothing.
+
+        Raises:
+            OSError: Always; the step `synthesise` makes a recording of it.
+        """
+        raise OSError("it is not spoken yet")
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A line of a corpus: where a recording lies and what is known of it.
 

@@ -145,6 +145,14 @@ def vits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def piper_of(*models: object) -> Piper:
+    return Piper(tuple(map(str, models)))
+
+
+def vits_of(*models: object) -> Vits:
+    return Vits(tuple(map(str, models)))
+
+
 Make = Callable[[str], Speaker]
 
 
@@ -153,13 +161,13 @@ def make(request: pytest.FixtureRequest) -> Make:
     """Makes a speaker, with voices where it has none of its own."""
 
     def made(name: str) -> Speaker:
-        models: list[object] = []
+        settings: dict[str, object] = {}
         if name == "piper":
-            models = [request.getfixturevalue("piper_folder")]
+            settings["models"] = (str(request.getfixturevalue("piper_folder")),)
         if name == "vits":
             folder = request.getfixturevalue("vits_folder")
-            models = [folder / "mms-tts-pol", f"en={folder / 'vits-vctk'}"]
-        speaker: Speaker = rooms.load("backends.speaker", name)(*models)
+            settings["models"] = (str(folder / "mms-tts-pol"), f"en={folder / 'vits-vctk'}")
+        speaker: Speaker = rooms.load("backends.speaker", name)(**settings)
         return speaker
 
     return made
@@ -224,7 +232,7 @@ def test_every_speaker_varies_pitch_and_speed(name: str, make: Make):
 def test_without_its_package_each_names_the_extra(name, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=rf"clara-audio\[{name}\]"):
-        rooms.load("backends.speaker", name)("somewhere")
+        rooms.load("backends.speaker", name)(("somewhere",))
 
 
 def peak(wave: np.ndarray, rate: int) -> float:
@@ -250,17 +258,17 @@ def test_a_voice_moves_by_the_semitones_that_its_pitch_says():
 
 
 def test_piper_tells_languages_and_speakers_of_its_files(piper_folder):
-    piper = Piper(piper_folder)
+    piper = piper_of(piper_folder)
     assert piper.languages() == ["en", "en-GB", "pl", "pl-PL"]
     assert list(piper.voices("en")) == [f"en_GB-many-low#p{n}" for n in range(3)]
     assert list(piper.voices("pl-PL")) == ["pl_PL-ania-medium"]
     assert piper.voices("de") == {}
-    one = Piper(piper_folder / "pl" / "pl_PL-ania-medium.onnx")
+    one = piper_of(piper_folder / "pl" / "pl_PL-ania-medium.onnx")
     assert one.languages() == ["pl", "pl-PL"]
 
 
 def test_piper_speaks_each_speaker_and_letter_at_its_pitch(piper_folder):
-    piper = Piper(piper_folder)
+    piper = piper_of(piper_folder)
     for number in range(3):
         wave, rate = piper.speak("aaaaaa", language="en", voice=f"en_GB-many-low#p{number}")
         assert rate == 16000
@@ -276,39 +284,39 @@ def test_piper_speaks_each_speaker_and_letter_at_its_pitch(piper_folder):
 def test_piper_says_what_is_wrong_with_its_files(tmp_path):
     pytest.importorskip("piper")
     with pytest.raises(UsageError, match=r"Expected voices of Piper"):
-        Piper()
+        piper_of()
     with pytest.raises(UsageError, match=r"found no file"):
-        Piper(tmp_path)
+        piper_of(tmp_path)
     with pytest.raises(UsageError, match=r"found no such files"):
-        Piper(tmp_path / "nowhere.onnx")
+        piper_of(tmp_path / "nowhere.onnx")
     path = piper_voice(tmp_path, "de_DE-x-low", "de_DE")
     settings = path.with_name(f"{path.name}.json")
     whole = settings.read_text()
     for broken in ("", "[]", "{}", whole[:100], whole.replace('"num_speakers": 1', '"a": 1')):
         settings.write_text(broken)
         with pytest.raises(CheckpointError, match=r"Expected a voice of Piper"):
-            Piper(tmp_path)
+            piper_of(tmp_path)
     settings.write_text(whole)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(CheckpointError, match=r"Expected a voice of Piper"):
-        Piper(tmp_path).speak("dom", language="de")
+        piper_of(tmp_path).speak("dom", language="de")
     settings.unlink()
     with pytest.raises(UsageError, match=r"beside it, but found no such files"):
-        Piper(tmp_path)
+        piper_of(tmp_path)
 
 
 # VITS
 
 
 def test_vits_takes_the_language_of_the_tokenizer_or_the_one_given(vits_folder):
-    vits = Vits(vits_folder / "mms-tts-pol", f"en-GB={vits_folder / 'vits-vctk'}")
+    vits = vits_of(vits_folder / "mms-tts-pol", f"en-GB={vits_folder / 'vits-vctk'}")
     assert vits.languages() == ["en-GB", "pl"]
     assert list(vits.voices("en-GB")) == ["vits-vctk#0", "vits-vctk#1"]
     assert list(vits.voices("pl")) == ["mms-tts-pol"]
     assert vits.voices("de") == {}
     assert vits.name.startswith("mms-tts-pol, vits-vctk (transformers ")
     with pytest.raises(UsageError, match=r"LANGUAGE="):
-        Vits(vits_folder / "vits-vctk")
+        vits_of(vits_folder / "vits-vctk")
 
 
 @pytest.mark.parametrize(
@@ -316,7 +324,7 @@ def test_vits_takes_the_language_of_the_tokenizer_or_the_one_given(vits_folder):
 )
 def test_vits_writes_languages_in_their_shortest_code(stated, tag, tmp_path):
     pytest.importorskip("transformers")
-    assert Vits(vits_checkpoint(tmp_path / "model", language=stated)).languages() == [tag]
+    assert vits_of(vits_checkpoint(tmp_path / "model", language=stated)).languages() == [tag]
 
 
 def test_vits_speaks_as_transformers_does(vits_folder):
@@ -327,7 +335,7 @@ def test_vits_speaks_as_transformers_does(vits_folder):
 
     folder = vits_folder / "vits-vctk"
     before = torch.random.get_rng_state()
-    wave, rate = Vits(f"en={folder}").speak("Dom ala", language="en", voice="vits-vctk#1")
+    wave, rate = vits_of(f"en={folder}").speak("Dom ala", language="en", voice="vits-vctk#1")
     assert torch.equal(before, torch.random.get_rng_state()), "the generator of others is left"
     inputs = VitsTokenizer.from_pretrained(folder)("Dom ala", return_tensors="pt")
     network = VitsModel.from_pretrained(folder)
@@ -336,7 +344,7 @@ def test_vits_speaks_as_transformers_does(vits_folder):
         expected = network(inputs.input_ids, speaker_id=1).waveform[0]
     assert rate == 16000
     assert np.array_equal(wave, expected.numpy())
-    other, _ = Vits(f"en={folder}").speak("Dom ala", language="en", voice="vits-vctk#0")
+    other, _ = vits_of(f"en={folder}").speak("Dom ala", language="en", voice="vits-vctk#0")
     assert not np.array_equal(wave[: len(other)], other[: len(wave)])
 
 
@@ -350,25 +358,25 @@ def test_vits_without_uroman_refuses_a_checkpoint_that_needs_it(tmp_path, monkey
         vits.importlib.util, "find_spec", lambda name: None if name == "uroman" else found(name)
     )
     with pytest.raises(MissingExtraError, match=r"clara-audio\[vits\]"):
-        Vits(folder)
+        vits_of(folder)
 
 
 def test_vits_writes_other_scripts_in_latin_letters(tmp_path):
     pytest.importorskip("transformers")
     pytest.importorskip("uroman")
     folder = vits_checkpoint(tmp_path / "mms-tts-kor", language="kor", is_uroman=True)
-    wave, _ = Vits(folder).speak("물", language="ko")
+    wave, _ = vits_of(folder).speak("물", language="ko")
     assert wave.any()
 
 
 def test_vits_refuses_what_is_no_checkpoint(tmp_path):
     pytest.importorskip("transformers")
     with pytest.raises(UsageError, match=r"Expected a VITS checkpoint"):
-        Vits()
+        vits_of()
     (tmp_path / "empty").mkdir()
     with pytest.raises(CheckpointError, match=r"Expected a VITS checkpoint"):
-        Vits(tmp_path / "empty")
+        vits_of(tmp_path / "empty")
     folder = vits_checkpoint(tmp_path / "cut")
     (folder / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(CheckpointError, match=r"Expected a VITS checkpoint"):
-        Vits(folder)
+        vits_of(folder)

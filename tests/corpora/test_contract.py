@@ -16,9 +16,9 @@ from clara.text.phrases import TEMPLATES, captions
 
 NAMES = corpora.names()
 # Of these there is no official layout to make a miniature of; they have tests of their own.
-ANYONES = {"folder", "hub"}
+ANYONES = {"folder", "hub", "words", "texts"}
 OFFICIAL = [name for name in NAMES if name not in ANYONES]
-SMALL = [name for name in NAMES if name != "hub"]
+SMALL = [name for name in NAMES if name not in {"hub", "words", "texts"}]
 # Recordings of a miniature that are meant to be bad: a Git LFS pointer.
 BAD = {"crema_d": {"1091_WSI_HAP_XX"}}
 # Whose official split shares speakers, or who have one speaker.

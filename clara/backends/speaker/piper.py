@@ -34,7 +34,7 @@ class Piper:
     same call gives the same samples.
 
     Args:
-        *models: Voices, each a file NAME.onnx with NAME.onnx.json beside it, or a folder with such
+        models: Voices, each a file NAME.onnx with NAME.onnx.json beside it, or a folder with such
             files at any depth.
 
     Raises:
@@ -43,7 +43,7 @@ class Piper:
         CheckpointError: The JSON of a voice is not that of one.
     """
 
-    def __init__(self, *models: str | Path) -> None:
+    def __init__(self, models: tuple[str, ...]) -> None:
         try:
             import piper
         except ImportError as error:

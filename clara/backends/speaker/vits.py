@@ -16,27 +16,11 @@ import numpy as np
 from clara.backends.speaker import _common
 from clara.errors import CheckpointError, MissingExtraError, UnknownNameError, UsageError
 from clara.records import Wave
+from clara.text.iso639 import shortest
 
 __all__ = ["Vits"]
 
 _GIVEN = re.compile(r"(?P<tag>[A-Za-z]{2,3}(-\w+)*)=(?P<model>.+)")
-
-# MMS names languages by ISO 639-3, BCP 47 by the shortest code: two letters where there are some.
-_CODES = """
-    afr:af amh:am ara:ar arb:ar asm:as aze:az azj:az azb:az bak:ba bel:be bul:bg bam:bm ben:bn
-    bod:bo bre:br cat:ca cos:co ces:cs chv:cv cym:cy dan:da deu:de div:dv dzo:dz ewe:ee ell:el
-    eng:en epo:eo spa:es est:et ekk:et eus:eu fas:fa pes:fa ful:ff fin:fi fao:fo fra:fr fry:fy
-    gle:ga gla:gd glg:gl grn:gn gug:gn guj:gu hau:ha heb:he hin:hi hrv:hr hat:ht hun:hu hye:hy
-    ind:id ibo:ig isl:is ita:it jpn:ja jav:jv kat:ka kaz:kk khm:km kan:kn kor:ko kur:ku kir:ky
-    ltz:lb lug:lg lin:ln lao:lo lit:lt lav:lv lvs:lv mlg:mg plt:mg mri:mi mkd:mk mal:ml mon:mn
-    khk:mn mar:mr msa:ms zlm:ms zsm:ms mlt:mt mya:my nep:ne npi:ne nld:nl nor:no nob:nb nno:nn
-    nya:ny oci:oc orm:om ori:or ory:or oss:os pan:pa pol:pl pus:ps por:pt que:qu run:rn ron:ro
-    rus:ru kin:rw san:sa snd:sd sag:sg sin:si slk:sk slv:sl smo:sm sna:sn som:so sqi:sq srp:sr
-    ssw:ss sot:st sun:su swe:sv swa:sw swh:sw tam:ta tel:te tgk:tg tha:th tir:ti tuk:tk tgl:tl
-    tsn:tn ton:to tur:tr tso:ts tat:tt twi:tw uig:ug ukr:uk urd:ur uzb:uz uzn:uz ven:ve vie:vi
-    wol:wo xho:xh yid:yi yor:yo zha:za zho:zh cmn:zh zul:zu
-"""
-_TWO = {three: two for three, _, two in (pair.partition(":") for pair in _CODES.split())}
 
 
 @dataclass(frozen=True)
@@ -55,7 +39,7 @@ class Vits:
     call gives the same samples.
 
     Args:
-        *models: Checkpoints, each a folder or a name on the hub. Its language is the one that its
+        models: Checkpoints, each a folder or a name on the hub. Its language is the one that its
             tokenizer states; where it states none, or to say it otherwise: "pl=FOLDER".
         device: Where they run.
 
@@ -66,7 +50,7 @@ class Vits:
         CheckpointError: There is no such model, or it is of another kind.
     """
 
-    def __init__(self, *models: str | Path, device: str = "cpu") -> None:
+    def __init__(self, models: tuple[str, ...], device: str = "cpu") -> None:
         try:
             import transformers
         except ImportError as error:
@@ -80,8 +64,8 @@ class Vits:
         self._device = device
         self._models: dict[str, dict[str, _Model]] = {}
         for model in models:
-            given = _GIVEN.fullmatch(str(model))
-            path = given["model"] if given else str(model)
+            given = _GIVEN.fullmatch(model)
+            path = given["model"] if given else model
             loaded = _load(transformers, path, device)
             language = given["tag"] if given else _language(loaded.tokenizer, path)
             self._models.setdefault(language, {})[Path(path).name] = loaded
@@ -189,13 +173,13 @@ def _language(tokenizer: Any, path: str) -> str:
     Raises:
         UsageError: It does not say.
     """
-    stated = str(tokenizer.language or "").partition("-")[0].partition("_")[0].lower()
+    stated = shortest(str(tokenizer.language or ""))
     if not stated:
         raise UsageError(
             f"Expected the tokenizer of {path} to state its language, but it does not; give the "
             f"model as LANGUAGE={path}, with a BCP 47 tag such as pl."
         )
-    return _TWO.get(stated, stated)
+    return stated
 
 
 def _ids(tokenizer: Any, text: str) -> Any:
