@@ -18,7 +18,7 @@ _CUTOFF = 0.92
 # A speed is the nearest fraction with a denominator up to this: within 0.002 of a cent.
 _DENOMINATOR = 1000
 # Samples that are read by one matrix product, and in one period at least.
-_BLOCK = 64
+_BLOCK = 32
 _PERIOD = 256
 
 
@@ -122,17 +122,19 @@ def _kernels(step: int, period: int) -> tuple[Tensor, list[int], int]:
     offsets = torch.tensor(firsts, dtype=torch.float64, device="cpu")[:, None, None]
     outputs = outputs.view(-1, 1, _BLOCK) * step / period - offsets
     inputs = torch.arange(width, dtype=torch.float64, device="cpu")[:, None] - reach
-    away = inputs - outputs
+    # Single precision will do but for the distances, which may be next to nothing.
+    away = (inputs - outputs).float()
     # The sine and the cosine of a difference, by those of inputs and outputs, which are fewer.
-    sine = _sine(inputs, outputs, math.pi * band)
     turn = _sine(inputs + reach / 2, outputs, math.pi / reach)
-    window = 0.34 + 0.5 * turn + 0.16 * turn.square()
-    kernels = torch.where(away == 0, band, sine / (math.pi * away)) * window
+    kernels = _sine(inputs, outputs, math.pi * band) / (math.pi * away)
+    kernels = kernels.masked_fill_(away == 0, band) * (0.34 + turn * (0.5 + 0.16 * turn))
     kernels.masked_fill_(away.abs() > reach, 0.0)
-    return kernels.float(), firsts, reach
+    return kernels, firsts, reach
 
 
 def _sine(first: Tensor, second: Tensor, rate: float) -> Tensor:
-    """The sine of `rate * (first - second)`."""
+    """The sine of `rate * (first - second)`, in single precision."""
     first, second = first * rate, second * rate
-    return first.sin() * second.cos() - first.cos() * second.sin()
+    parts = first.sin(), second.cos(), first.cos(), second.sin()
+    a, b, c, d = (part.float() for part in parts)
+    return a * b - c * d
