@@ -138,6 +138,23 @@ def test_whole_batches_and_single_rows_agree(dice: Callable[..., Dice]) -> None:
     assert torch.equal(waves, before)
 
 
+# A codec runs on the CPU, and counting samples by their steps asks the device for its answer.
+WAITING = ("codec", "clipping")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in WAITING])
+@pytest.mark.parametrize("rate", [8000, 48_000])
+def test_a_member_stays_on_its_device(name: str, rate: int, dice: Callable[..., Dice]) -> None:
+    """A device without data refuses what mixes devices, and what asks it for a number."""
+    waves = torch.zeros(3, 4000, device="meta")
+    lengths = torch.zeros(3, dtype=torch.int64, device="meta")
+    made, new = rooms.load("augment", name)().on_batch(waves, lengths, rate, dice(3))
+    assert made.device == new.device == waves.device
+    assert made.dtype == torch.float32
+    chain = Chain.parse(["gain 0.5", f"{name} 0.5", "speed 0.5"])
+    assert chain.on_batch(waves, lengths, rate, dice(3))[0].device == waves.device
+
+
 @dataclass(frozen=True)
 class Tick:
     """Adds 1 to each sample, so that what was done can be counted."""
