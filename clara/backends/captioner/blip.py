@@ -9,8 +9,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from clara.backends._models import FAULTS, no_model
 from clara.backends.captioner import Image
-from clara.errors import CheckpointError, MissingExtraError
+from clara.errors import MissingExtraError
 
 __all__ = ["BLIP"]
 
@@ -52,12 +53,10 @@ class BLIP:
             self._processor: Any = library.AutoProcessor.from_pretrained(model)
             if found["missing_keys"] or not hasattr(self._processor, "image_processor"):
                 raise ValueError("weights of another kind of model")
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"Expected a BLIP model in the format of transformers at {model!r} but found: "
-                f"{reason}; name a folder that holds one, or its name on the hub."
-            ) from error
+        except FAULTS as error:
+            what = "a BLIP model in the format of transformers"
+            hint = "name a folder that holds one, or its name on the hub"
+            raise no_model(what, model, error, hint) from error
         self._network: Any = network.to(device).eval()
         self._device, self._beams, self._longest = device, beams, longest
         self._lock = threading.Lock()
@@ -72,7 +71,9 @@ class BLIP:
         # Alone: in a batch the last digits of a product, and then words, depend on its size.
         import torch
 
-        pixels = self._processor(images=image, return_tensors="pt")["pixel_values"]
+        # Unless it is told, it guesses which axis holds the colours: wrongly, of 3 rows or of one.
+        prepare = self._processor.image_processor
+        pixels = prepare(image, return_tensors="pt", input_data_format="channels_last").pixel_values
         with torch.inference_mode():
             rows = self._network.generate(
                 pixel_values=pixels.to(self._device),

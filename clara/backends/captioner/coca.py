@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clara.backends._models import FAULTS, no_model
 from clara.backends.captioner import Image
-from clara.errors import CheckpointError, MissingExtraError, UsageError
+from clara.errors import MissingExtraError, UsageError
 
 __all__ = ["CoCa"]
 
@@ -54,12 +55,10 @@ class CoCa:
             )
             if not hasattr(network, "generate"):
                 raise ValueError("a model that writes no captions")
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"Expected a CoCa model in the format of open_clip at {model!r} but found: "
-                f"{reason}; name a folder that holds one, or a model of open_clip's list."
-            ) from error
+        except FAULTS as error:
+            what = "a CoCa model in the format of open_clip"
+            hint = "name a folder that holds one, or a model of open_clip's list"
+            raise no_model(what, model, error, hint) from error
         self._network: Any = network.eval()
         self._device, self._longest = device, longest
         self._lock = threading.Lock()
