@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from clara.hashes import Hashes
+from clara.hashes import Hashes, distinct
 from clara.shards import Index
 
 Ints = npt.NDArray[np.int64]
@@ -133,13 +133,13 @@ def shared(a: Index, b: Index, part_a: Parts, part_b: Parts) -> Shared:
     """
     mine = a.hashes("source")
     if a is b:
-        ids, counts = np.unique(mine[mine > 0], return_counts=True)
-        cells = _cells(part_a, mine, ids[counts > 1])
+        ordered = np.sort(mine[mine > 0])
+        cells = _cells(part_a, mine, distinct(ordered[1:][ordered[1:] == ordered[:-1]]))
         return Shared(cells, cells, _joined_on(cells, cells, ordered=True))
     theirs = b.hashes("source")
     few, many = sorted((mine, theirs), key=len)
-    ids = np.unique(few[few > 0])
-    ids = np.unique(many[_among(many, ids)])
+    ids = distinct(few[few > 0])
+    ids = distinct(many[_among(many, ids)])
     one, other = _cells(part_a, mine, ids), _cells(part_b, theirs, ids)
     return Shared(one, other, _joined_on(one, other, ordered=False))
 
