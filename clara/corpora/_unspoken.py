@@ -19,8 +19,8 @@ def contents(
     """What a source holds, file by file, with the BCP 47 tag of its language.
 
     Args:
-        root: "builtin", "builtin:pl,de", a file LANGUAGE.txt, or a folder of files that are named
-            after their languages, or lie in folders that are, at any depth.
+        root: "builtin" or "builtin:pl,de", perhaps made absolute; a file LANGUAGE.txt; or a folder
+            of files that are named after their languages, or lie in folders that are.
         kind: Of what the files hold, for messages ("words").
         known: The languages in which something ships with the package.
         shipped: That of a language.
@@ -30,7 +30,7 @@ def contents(
             is no text.
         UnknownNameError: Nothing ships in one of the languages.
     """
-    name, _, asked = str(root).partition(":")
+    name, _, asked = Path(root).name.partition(":")
     if name == BUILT_IN and not Path(root).exists():
         for language in asked.split(",") if asked else known:
             if language not in known:

@@ -32,6 +32,8 @@ def test_words_that_ship():
     assert all(entry.labels == {"keyword": (entry.transcript,)} for entry in entries)
     assert all(entry.split == "train" for entry in entries)
     assert read("words", "builtin:pl") == polish
+    # As a recipe makes the paths of its sources absolute.
+    assert read("words", Path("/nowhere/builtin:pl")) == polish
 
 
 def test_sentences_that_ship():
