@@ -16,6 +16,7 @@ rate = 16000
 
 from __future__ import annotations
 
+import glob
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,10 +117,11 @@ class Chain:
     steps: tuple[tuple[str, Step], ...]
 
     def path(self, text: str) -> str:
-        """A path of the recipe, from anywhere; URLs stay as they are."""
+        """A path of the recipe, from anywhere; what is none ("builtin", URLs) stays as it is."""
         if "://" in text:
             return text
-        return str(self.folder / Path(text).expanduser()) if text else text
+        path = self.folder / Path(text).expanduser()
+        return str(path) if path.exists() or glob.has_magic(text) else text
 
 
 def read(path: str | Path) -> Chain:
