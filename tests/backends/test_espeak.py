@@ -154,6 +154,21 @@ def test_a_process_that_was_killed_is_replaced(speaker):
     assert espeak._process() is not killed
 
 
+def test_a_text_that_the_library_crashes_on_is_a_bad_text(speaker, monkeypatch):
+    ask = espeak._Process.ask
+
+    def crash(self, request):
+        if request["text"] == "crash":
+            request = {**request, "voice": None}  # on which the copy fails before it answers
+        return ask(self, request)
+
+    monkeypatch.setattr(espeak._Process, "ask", crash)
+    with pytest.raises(AudioError, match="failed at 'crash'") as error:
+        speaker.speak("crash", language="en")
+    assert error.value.cause == "the speaker failed at the text"
+    assert len(speaker.speak("still here", language="en")[0])
+
+
 def test_a_forked_process_speaks_through_one_of_its_own(speaker):
     here, _ = speaker.speak("who speaks", language="en")
     read, write = os.pipe()

@@ -2,17 +2,18 @@
 
 The library holds state that no call of it resets: the place in a table of flutter, which of two
 spectra it is at, noise. So that what is spoken follows from the request alone, each is spoken by a
-copy of a process that has spoken nothing yet. A text that the library crashes on takes the copy
-with it, and nothing else.
+copy of a process that has spoken nothing yet. A text that the library crashes on takes this program
+with it, and not the one that asked.
 
     python _espeak.py LIBRARY DATA
 
 Messages go both ways as a length, JSON and, behind a reply, samples. The program says first what it
-is, then answers one request after the other until its input ends.
+is, then answers one request after the other until its input ends or a copy fails.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -99,17 +100,19 @@ def _main(path: str, folder: str) -> None:
         return
     version = library.espeak_Info(None).decode()
     send(sink, {"rate": rate, "version": version, "voice_files": _voice_files(library, data)})
-    while True:
-        try:
+    with contextlib.suppress(EOFError):
+        while True:
             request, _ = receive(source)
-        except EOFError:
-            return
-        copy = os.fork()
-        if not copy:
-            _answer(library, request, sink)
-            os._exit(0)
-        if status := os.waitpid(copy, 0)[1]:
-            send(sink, {"status": os.waitstatus_to_exitcode(status)})
+            copy = os.fork()
+            if not copy:
+                fault = 1
+                try:
+                    _answer(library, request, sink)
+                    fault = 0
+                finally:
+                    os._exit(fault)
+            if os.waitpid(copy, 0)[1]:
+                break  # with half a reply, perhaps: whoever asked finds that this is the end
 
 
 def _answer(library: ctypes.CDLL, request: dict[str, Any], sink: BinaryIO) -> None:
