@@ -15,7 +15,8 @@ from clara.errors import LayoutError
 
 T = TypeVar("T")
 
-_TOO_MANY = 60  # codes for one message
+_TOO_MANY = 20  # codes for one message
+_LONGEST_SAID = 300  # letters
 
 
 def require(root: Path, relative: str, title: str) -> Path:
@@ -104,23 +105,44 @@ def rows(
                     cells = [cell.strip() for cell in cells]
                 named = zip(header, cells, strict=True)
                 yield reader.line_num, {name: cell for name, cell in named if name}
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise LayoutError(f"Expected a table in UTF-8 at {path}, but found: {error}.") from error
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise _unread("a table in UTF-8", path, error) from error
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text that are not empty, as (line number, line).
 
     Raises:
-        LayoutError: The file is not UTF-8.
+        LayoutError: The file is not UTF-8, or cannot be read.
     """
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise LayoutError(f"Expected text in UTF-8 at {path}, but found: {error}.") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise _unread("text in UTF-8", path, error) from error
+
+
+def content(path: Path, what: str) -> bytes:
+    """All that a file holds.
+
+    Args:
+        path: The file.
+        what: What it should be, for the message ("JSON").
+
+    Raises:
+        LayoutError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unread(what, path, error) from error
+
+
+def _unread(what: str, path: Path, error: Exception) -> LayoutError:
+    found = error.strerror if isinstance(error, OSError) else error
+    return LayoutError(f"Expected {what} at {path}, but found: {found}.")
 
 
 _PROMPT = re.compile(r'\(\s*(\S+)\s+"(.*)"\s*\)')
@@ -165,7 +187,7 @@ def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -
         )
     raise LayoutError(
         f"Expected the columns {', '.join(missing)} in {path}, but its first line has: "
-        f"{', '.join(found) or 'nothing'}."
+        f"{_clipped(', '.join(found)) or 'nothing'}."
     )
 
 
@@ -180,9 +202,15 @@ def choose(table: Mapping[str, T], code: str, what: str, where: str) -> T:
         if len(codes) > _TOO_MANY:
             codes = [*codes[:5], f"... ({len(codes)} in all)"]
         raise LayoutError(
-            f"Expected {what} to be one of {', '.join(codes)} in {where}, but found {code!r}."
+            f"Expected {what} to be one of {_clipped(', '.join(codes))} in {where}, but found "
+            f"{_clipped(repr(code))}."
         )
     return table[code]
+
+
+def _clipped(text: str) -> str:
+    """As much of what a file holds as a message can take."""
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]} ..."
 
 
 def counts(row: Mapping[str, str], where: str) -> bool:
@@ -248,11 +276,53 @@ def seeded_split(group: str, *, valid: float = 0.1, test: float = 0.2) -> str:
     return "test" if place < test else "valid" if place < test + valid else "train"
 
 
-def recording(path: Path) -> Path:
-    """The recording that official metadata name `path`: itself, or in another audio format."""
+_LONGEST_NAME, _LONGEST_PATH = 255, 1000  # file systems allow no more, and no corpus has more
+
+
+def inside(folder: Path, name: str, where: str) -> Path:
+    """The place below a folder that the metadata of a corpus name.
+
+    Whoever wrote them may be a stranger: they cannot have other files of this machine read.
+
+    Args:
+        folder: The folder of the corpus, or one in it.
+        name: A path relative to that.
+        where: Which line says so, for the message.
+
+    Raises:
+        LayoutError: It is no path, or leads out of the folder.
+    """
+    steps = name.split("/")
+    long = len(name) > _LONGEST_PATH or any(len(step.encode()) > _LONGEST_NAME for step in steps)
+    if long or "\0" in name or not {"", ".", ".."}.isdisjoint(steps):
+        raise LayoutError(
+            f"Expected a file below {folder} in {where}, but found {name[:100]!r}; correct it."
+        )
+    return folder / name
+
+
+def recording(folder: Path, name: str, where: str) -> Path:
+    """The recording that the metadata of a corpus name: itself, or in another audio format.
+
+    Args:
+        folder: As `inside` takes it.
+        name: As `inside` takes it.
+        where: As `inside` takes it.
+
+    Raises:
+        LayoutError: It is no path, or leads out of the folder.
+    """
+    return in_any_format(inside(folder, name, where))
+
+
+def in_any_format(path: Path) -> Path:
+    """A recording, or the same in another audio format where that alone is there."""
     from clara.audio.io import find  # heavy for a listing of corpora
 
-    return find(path) or path
+    try:
+        return find(path) or path
+    except OSError:  # such as a name that is too long: told when it is read
+        return path
 
 
 def recordings(folder: Path) -> list[Path]:
@@ -310,31 +380,3 @@ def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
         walked.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield folder, sorted(name for name in files if not name.startswith("."))
-
-
-def video_clip(
-    found: Mapping[str, str], video: str, start: float, root: Path, *, only: bool = True
-) -> Path:
-    """A clip that its user cut from a video, by the names that are in use for it.
-
-    These are the video with the second (six digits, or as it is) or the millisecond at which the
-    clip begins, and the video alone; each of them also with a "Y" before it.
-
-    Args:
-        found: As `media` gives it.
-        video: Id of the video on YouTube.
-        start: Where the clip begins in the video, in seconds.
-        root: The folder of the corpus.
-        only: Whether this is the only clip of the video: then the video alone names it.
-
-    Returns:
-        The file; where there is none, the first of the names that it could have had.
-    """
-    moments = [f"_{round(start * 1000)}"]
-    if start == int(start):
-        moments = [f"_{int(start):06d}", f"_{int(start)}", *moments]
-    for moment in [*moments, ""] if only else moments:
-        for stem in (video + moment, f"Y{video}{moment}"):
-            if stem in found:
-                return Path(found[stem])
-    return root / f"{video}{moments[0]}.wav"

@@ -7,7 +7,7 @@ Expects the repository: `train.csv`, `val.csv` and `test.csv` (those that are th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from clara.corpora import Corpus, Download, _files
 from clara.records import Entry
@@ -70,16 +70,17 @@ def _read(root: Path) -> Iterator[Entry]:
 def _read_table(table: Path, split: str) -> Iterator[Entry]:
     for line, row in _files.rows(table, ("file", "class")):
         gloss = row["class"].replace("_", " ")
-        keyword = _files.choose(_KEYWORDS, gloss, "class", f"line {line} of {table}")
-        path = Path(row["file"])
+        where = f"line {line} of {table}"
+        keyword = _files.choose(_KEYWORDS, gloss, "class", where)
+        stem = PurePosixPath(row["file"]).stem
         yield Entry(
-            key=f"{gloss.replace(' ', '_')}_{path.stem}",
-            path=_files.recording(table.parent / path),
+            key=f"{gloss.replace(' ', '_')}_{stem}",
+            path=_files.recording(table.parent, row["file"], where),
             split=split,
             language="ar",
             transcript=keyword,
             labels={"keyword": (keyword,)},
-            speaker=path.stem.partition("_")[0],
+            speaker=stem.partition("_")[0],
             extra={"gloss": gloss},
         )
 

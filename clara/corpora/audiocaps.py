@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, Download, _files
+from clara.corpora import Corpus, Download, _files, _videos
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -42,7 +42,7 @@ def _read(root: Path) -> Iterator[Entry]:
         for (video, start), mine in clips.items():
             yield Entry(
                 key=f"{video}_{start}",
-                path=_files.video_clip(found, video, int(start), root),
+                path=_videos.clip(found, root, video, int(start), str(table)),
                 split=_SPLITS[table.name],
                 texts=tuple(dict.fromkeys(row["caption"] for row in mine)),
                 source=f"youtube:{video}",

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, Download, _files
+from clara.corpora import Corpus, Download, _files, _videos
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -29,7 +29,7 @@ _PARTS = {
 # Blanks follow the commas, which quotes in a table must not have before them: no reader of tables
 # takes these lines as they are.
 _LINE = re.compile(
-    r'(?P<video>[\w-]{11}),\s*(?P<start>\d+\.?\d*),\s*(?P<end>\d+\.?\d*),\s*"?(?P<labels>[^"]+)"?'
+    r'(?P<video>[\w-]{11}),\s*(?P<start>\d{1,6}\.?\d*),\s*(?P<end>\d{1,6}\.?\d*),\s*"?(?P<labels>[^"]+)"?'
 )
 
 
@@ -52,7 +52,7 @@ def _read(root: Path) -> Iterator[Entry]:
             codes = (code.strip() for code in match["labels"].split(","))
             yield Entry(
                 key=f"{video}_{round(start * 1000)}",
-                path=_files.video_clip(found, video, start, root),
+                path=_videos.clip(found, root, video, start, where),
                 split=_split(part, video),
                 labels={
                     "sound": tuple(_files.choose(_SOUNDS, code, "label", where) for code in codes)

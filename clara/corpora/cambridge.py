@@ -8,11 +8,10 @@ the columns index, word, gb_url and us_url, and the recordings in the folders of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from clara.corpora import Corpus, _files
-from clara.errors import LayoutError
 from clara.records import Entry
 
 __all__ = ["corpus"]
@@ -41,13 +40,10 @@ def _read(root: Path) -> Iterator[Entry]:
 
 def _place(root: Path, url: str, where: str) -> Path:
     """Where the recording of a URL lies: in the folders of the URL, or by its name in audio/."""
-    path = PurePosixPath(urlsplit(url).path.lstrip("/"))
-    if ".." in path.parts or not path.name:
-        raise LayoutError(
-            f"Expected the URL of a recording in {where}, but found {url!r}; correct it."
-        )
-    near = _files.recording(root / "audio" / path.name)
-    return near if near.is_file() else _files.recording(root / path)
+    path = urlsplit(url).path.lstrip("/")
+    far = _files.recording(root, path, where)
+    near = _files.recording(root / "audio", path.rpartition("/")[2], where)
+    return near if near.is_file() else far
 
 
 corpus = Corpus(

@@ -40,11 +40,12 @@ def _read(root: Path) -> Iterator[Entry]:
         # Names begin with blanks, and one of them stands in two parts.
         for line, row in _files.rows(table, ("file_name", *_CAPTIONS), strip=False):
             name = row["file_name"]
-            facts = _files.choose(about, name, "file_name", f"line {line} of {table}")
+            where = f"line {line} of {table}"
+            facts = _files.choose(about, name, "file_name", where)
             captions = (row[caption].strip() for caption in _CAPTIONS)
             yield Entry(
                 key=f"{part}/{name.removesuffix('.wav')}",
-                path=_files.recording(root / part / name),
+                path=_files.recording(root / part, name, where),
                 split=_SPLITS[part],
                 texts=tuple(dict.fromkeys(caption for caption in captions if caption)),
                 source=f"freesound:{facts['sound_id']}" if facts["sound_id"].isdecimal() else "",

@@ -75,11 +75,11 @@ def _read(root: Path) -> Iterator[Entry]:
     for locale, folder in sorted(found.items()):
         for split, name in _SPLITS.items():
             table = _files.require(folder, name, f"Common Voice ({locale})")
-            for _, row in _files.rows(table, _COLUMNS, delimiter="\t"):
-                yield _entry(row, folder, locale, split)
+            for line, row in _files.rows(table, _COLUMNS, delimiter="\t"):
+                yield _entry(row, folder, locale, split, f"line {line} of {table}")
 
 
-def _entry(row: Mapping[str, str], folder: Path, locale: str, split: str) -> Entry:
+def _entry(row: Mapping[str, str], folder: Path, locale: str, split: str, where: str) -> Entry:
     locale = row.get("locale") or locale
     key = row["path"].removesuffix(".mp3")
     accents = row.get("accents") or row.get("accent", "")
@@ -93,7 +93,7 @@ def _entry(row: Mapping[str, str], folder: Path, locale: str, split: str) -> Ent
         told["gender"] = row["gender"]
     return Entry(
         key=key,
-        path=_files.recording(folder / "clips" / row["path"]),
+        path=_files.recording(folder / "clips", row["path"], where),
         split=split,
         language=_TAGS.get(locale, locale),
         transcript=row["sentence"],

@@ -63,7 +63,7 @@ def _entry(row: Mapping[str, str], folder: Path, where: str) -> Entry:
     }
     return Entry(
         key=PurePosixPath(name).stem,
-        path=_files.recording(folder / name),
+        path=_files.recording(folder, name, where),
         # There is no official split, and one speaker: by what is said, since some of it is said in
         # several emotions.
         split=_files.seeded_split(f"emns/{row['utterance']}"),

@@ -34,7 +34,7 @@ def _read(root: Path) -> Iterator[Entry]:
         where = f"line {line} of {table}"
         yield Entry(
             key=row["filename"].removesuffix(".wav"),
-            path=_files.recording(root / "audio" / row["filename"]),
+            path=_files.recording(root / "audio", row["filename"], where),
             split=_files.choose(_FOLDS, row["fold"], "fold", where),
             labels={"sound": (_files.choose(_SOUNDS, row["category"], "category", where),)},
             source=f"freesound:{row['src_file']}",

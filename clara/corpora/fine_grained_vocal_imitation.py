@@ -40,7 +40,7 @@ def _read(root: Path) -> Iterator[Entry]:
         stem = name.rpartition(".")[0] or name
         yield Entry(
             key=stem,
-            path=Path(found.get(stem, root / "AUDIO" / name)),
+            path=Path(found.get(stem) or _files.recording(root / "AUDIO", name, where)),
             split=_files.seeded_split(f"fine_grained_vocal_imitation/{row['participant_id']}"),
             labels={"imitation": (path[-1],)},
             texts=(row[_DESCRIPTION],) if row[_DESCRIPTION] else (),

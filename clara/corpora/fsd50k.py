@@ -42,6 +42,7 @@ def _read(root: Path) -> Iterator[Entry]:
     for table in _files.present(root, _TABLES, _TITLE):
         part = table.stem
         about = _about(root, part)
+        audio = root / f"FSD50K.{part}_audio"
         columns = ("fname", "labels", "split") if part == "dev" else ("fname", "labels")
         for line, row in _files.rows(table, columns):
             where = f"line {line} of {table}"
@@ -52,7 +53,7 @@ def _read(root: Path) -> Iterator[Entry]:
             labels = row["labels"].split(",")
             yield Entry(
                 key=row["fname"],
-                path=_files.recording(root / f"FSD50K.{part}_audio" / f"{row['fname']}.wav"),
+                path=_files.recording(audio, f"{row['fname']}.wav", where),
                 split=split,
                 labels={
                     "sound": tuple(_files.choose(_SOUNDS, name, "label", where) for name in labels)
@@ -68,7 +69,7 @@ def _about(root: Path, part: str) -> dict[str, dict[str, Any]]:
     """Name to what is known of the recording on Freesound."""
     path = _files.require(root, f"FSD50K.metadata/{part}_clips_info_FSD50K.json", _TITLE)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = json.loads(_files.content(path, "JSON"))
     except (ValueError, RecursionError) as error:
         raise LayoutError(f"Expected JSON at {path}, but found: {error}.") from error
     if not isinstance(about, dict) or not all(isinstance(clip, dict) for clip in about.values()):

@@ -61,6 +61,7 @@ def _read(source: Path | str) -> Iterator[Entry]:
 
 
 def _entries(part: Part, understood: Meaning, address: Address) -> Iterator[Entry]:
+    from clara.corpora._hub.places import is_its_own, local
     from clara.corpora._hub.rows import Row, listed
 
     split = _split(part.split)
@@ -73,10 +74,12 @@ def _entries(part: Part, understood: Meaning, address: Address) -> Iterator[Entr
             path: Path | Clip = Row(file, understood.audio, place, name)
             fault = ""
             if not row.size:
-                if row.path and "://" not in row.path:
-                    path = (address.folder or Path()) / row.path
-                else:
+                if not row.path or "://" in row.path:
                     fault = "its row has no audio"
+                elif is_its_own(row.path, address):
+                    path = local(row.path, address)
+                else:
+                    fault = "it lies outside of the data set"
             said = understood.entry(row.values)
             said["licence"] = said["licence"] or part.licence
             said["extra"] |= told

@@ -82,7 +82,9 @@ def _speakers(table: Path) -> Iterator[tuple[str, str]]:
         where = f"line {line} of {table}"
         cells = [cell.strip() for cell in text.split("|", maxsplit=4)]  # a name may have a "|"
         if len(cells) != 5:
-            raise LayoutError(f"Expected five columns parted by '|' in {where}, found {text!r}.")
+            raise LayoutError(
+                f"Expected five columns parted by '|' in {where}, but found {text[:60]!r}."
+            )
         yield cells[0], _files.choose(_GENDERS, cells[1], "SEX", where)
 
 
@@ -96,7 +98,7 @@ def _entry(text: str, table: Path, where: str, part: str, genders: dict[str, str
         )
     return Entry(
         key=name,
-        path=_files.recording(table.with_name(f"{name}.flac")),
+        path=_files.recording(table.parent, f"{name}.flac", where),
         split=_PARTS[part],
         language="en",
         # The corpus has capitals throughout: they say nothing, cost several times the tokens of

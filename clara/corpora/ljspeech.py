@@ -28,7 +28,7 @@ def _read(root: Path) -> Iterator[Entry]:
         key, written, spoken = cells
         yield Entry(
             key=key,
-            path=_files.recording(root / "wavs" / f"{key}.wav"),
+            path=_files.recording(root / "wavs", f"{key}.wav", f"line {number} of {table}"),
             split=_split(int(key[-4:])),
             language="en",
             transcript=spoken,

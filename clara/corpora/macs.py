@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = ["corpus"]
 
 _SCENES = {"airport": "airport", "public_square": "public square", "park": "park"}
 _NAME = re.compile(r"(?P<scene>[a-z_]+)-(?P<place>[a-z]+-\d+)-\d+-\w+\.wav")
+_DEEPEST = 10  # the levels of stream, document, files, clip, annotations, annotation and tags are 8
 _AUDIO = {  # those of the 21 archives that hold airports, parks and public squares: bytes and MD5
     1: (1_657_550_587, "aca4ebfd9ed03d5f747d6ba8c24bc728"),
     2: (1_666_219_450, "c4f170408ce77c8c70c532bf268d7be0"),
@@ -72,7 +73,22 @@ def _facts(clip: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         if not isinstance(each["tags"], list):
             raise TypeError("tags are a list")
         tags.update(dict.fromkeys(tag.replace("_", " ") for tag in each["tags"]))
-    return str(clip["filename"]), tuple(filter(None, sentences)), tuple(tags)
+    if not isinstance(clip["filename"], str):
+        raise TypeError("a filename is text")
+    return clip["filename"], tuple(filter(None, sentences)), tuple(tags)
+
+
+def _check_shape(events: Iterable[Any]) -> None:
+    """Refuses what is nested deeper than this file is, and what stands for other parts.
+
+    The first would end the process, the second grow without bounds.
+    """
+    depth = 0
+    for event in events:
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        if depth > _DEEPEST or name == "AliasEvent":
+            raise ValueError("lists in lists, or references, that it never had")
 
 
 def _load(path: Path) -> list[Any]:
@@ -80,8 +96,10 @@ def _load(path: Path) -> list[Any]:
 
     # All is text: a sentence may be "no", which is no false. In C it is thirty times as fast.
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    content = _files.content(path, "YAML")
     try:
-        whole = yaml.load(path.read_bytes(), loader)
+        _check_shape(yaml.parse(content, loader))
+        whole = yaml.load(content, loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise LayoutError(
             f"Expected YAML at {path}, but found: {' '.join(str(error).split())}."

@@ -88,7 +88,7 @@ def _entry(row: Mapping[str, str], language: str, split: str, clips: Path, where
     return Entry(
         # The recordings of a sentence have one name in the folders of all its words.
         key=row["LINK"].removesuffix(".opus"),
-        path=_files.recording(clips / row["LINK"]),
+        path=_files.recording(clips, row["LINK"], where),
         split=split,
         language=language,
         transcript=row["WORD"],

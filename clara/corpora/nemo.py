@@ -44,7 +44,7 @@ def _read(root: Path) -> Iterator[Entry]:
         where = f"line {line} of {table}"
         yield Entry(
             key=row["file_id"].removesuffix(".wav"),
-            path=_files.recording(root / "samples" / row["file_id"]),
+            path=_files.recording(root / "samples", row["file_id"], where),
             split=_files.choose(_SPLITS, row["speaker_id"], "speaker_id", where),
             language="pl",
             transcript=row["raw_text"],

@@ -29,6 +29,8 @@ _EMOTIONS = {
 }
 _INTENSITIES = {"01": "normal", "02": "strong"}
 _STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+# Odd numbers are men, even ones women.
+_ACTORS = {f"{number:02d}": GENDERS[1 - number % 2] for number in range(1, 25)}
 _SOUND = "03"
 _MANNERS = {"01": "speaking", "02": "singing"}
 # There is no official split: by actor, men (odd) and women (even) alike in each part.
@@ -72,7 +74,7 @@ def _entry(
         transcript=_files.choose(_STATEMENTS, statement, "statement", where),
         labels={
             "emotion": (_files.choose(_EMOTIONS, emotion, "emotion", where),),
-            "gender": (GENDERS[(int(actor) + 1) % 2],),
+            "gender": (_files.choose(_ACTORS, actor, "actor", where),),
             "intensity": (_files.choose(_INTENSITIES, intensity, "intensity", where),),
             "manner": (_files.choose(_MANNERS, channel, "vocal channel", where),),
         },

@@ -20,12 +20,12 @@ _KINDS = ("song", "artist", "album")
 
 def _read(root: Path) -> Iterator[Entry]:
     table = _files.require(root, "*.csv", "Tunebot")
-    for _, row in _files.rows(table, ("filepath", *_KINDS)):
+    for line, row in _files.rows(table, ("filepath", *_KINDS)):
         path = row["filepath"].replace("\\", "/").lstrip("/")
         song = "/".join(" ".join(row[kind].lower().split()) for kind in ("song", "artist"))
         yield Entry(
             key=path.removesuffix(".wav"),
-            path=_files.recording(root / path),
+            path=_files.recording(root, path, f"line {line} of {table}"),
             split=_files.seeded_split(f"tunebot/{song}"),
             labels={kind: (row[kind],) for kind in _KINDS if row[kind]},
         )

@@ -38,7 +38,7 @@ def _read(root: Path) -> Iterator[Entry]:
         fold = _files.choose(_FOLDS, row["fold"], "fold", where)
         yield Entry(
             key=row["slice_file_name"].removesuffix(".wav"),
-            path=_files.recording(root / "audio" / fold / row["slice_file_name"]),
+            path=_files.recording(root / "audio" / fold, row["slice_file_name"], where),
             split=fold,
             labels={"sound": (_files.choose(_SOUNDS, row["class"], "class", where),)},
             source=f"freesound:{row['fsID']}",

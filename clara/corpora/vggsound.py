@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, Download, _files
+from clara.corpora import Corpus, Download, _files, _videos
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -37,7 +37,7 @@ def _read(root: Path) -> Iterator[Entry]:
             split = _files.seeded_split(f"vggsound/{video}", valid=0.05, test=0.0)
         yield Entry(
             key=f"{video}_{start:06d}",
-            path=_files.video_clip(found, video, start, root, only=clips[video] == 1),
+            path=_videos.clip(found, root, video, start, where, only=clips[video] == 1),
             split=split,
             labels={"sound": (_files.choose(_SOUNDS, row["label"], "label", where),)},
             source=f"youtube:{video}",

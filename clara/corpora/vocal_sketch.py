@@ -50,16 +50,16 @@ def _read(root: Path) -> Iterator[Entry]:
             where = f"line {line} of {table}"
             if _files.counts(row, where):
                 person = _person(row["participant_id"], where)
-                yield _entry(row, audio, f"{collection}/{person}", people.get(person, {}))
+                yield _entry(row, audio, f"{collection}/{person}", people.get(person, {}), where)
 
 
-def _entry(row: Mapping[str, str], audio: Path, speaker: str, about: Labels) -> Entry:
+def _entry(row: Mapping[str, str], audio: Path, speaker: str, about: Labels, where: str) -> Entry:
     concept, description = row["sound_label"], row[_DESCRIPTION]
     # Sounds of synthesisers bear the names of presets ("subsynth 374"): what was heard says more.
     preset = "synthesizer" in row["audio_concept_subset"]
     return Entry(
         key=f"{speaker.partition('/')[0]}/{row['filename'].removesuffix('.wav')}",
-        path=_files.recording(audio / row["filename"]),
+        path=_files.recording(audio, row["filename"], where),
         split=_files.seeded_split(f"vocal_sketch/{speaker}"),
         labels={"imitation": (description if preset and description else concept,), **about},
         speaker=speaker,

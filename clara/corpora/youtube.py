@@ -33,7 +33,7 @@ def _read(root: Path) -> Iterator[Entry]:
             lines = subtitles.read(root / row["subtitle"])
         except DataError as error:
             raise LayoutError(f"{error} ({where})") from error
-        path = _files.recording(root / row["path"])
+        path = _files.in_any_format(root / row["path"])
         video = row.get("id", "") or _video(path.stem)
         split = _files.seeded_split(f"youtube/{video or path.stem}")
         for said in subtitles.sentences(subtitles.spoken(lines)):

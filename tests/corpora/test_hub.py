@@ -19,6 +19,8 @@ import soundfile
 from clara import corpora
 from clara.audio import io as audio_io
 from clara.corpora._hub import load
+from clara.corpora._hub.address import parse
+from clara.corpora._hub.places import is_its_own
 from clara.errors import DownloadError, LayoutError, MissingExtraError
 from clara.records import Clip, Entry
 
@@ -173,11 +175,11 @@ def test_a_stream_that_was_cut_off_goes_on(
     monkeypatch.setattr(load, "_TAKEN", 2)
     embedded, taken = load._embedded, []
 
-    def cut(table: pa.Table, kinds: Any) -> pa.Table:
+    def cut(table: pa.Table, kinds: Any, address: Any) -> pa.Table:
         taken.append(table.num_rows)
         if sum(taken) > 21:
             raise CutError
-        return embedded(table, kinds)
+        return embedded(table, kinds, address)
 
     monkeypatch.setattr(load, "_embedded", cut)
     with pytest.raises(CutError):
@@ -236,14 +238,49 @@ def test_a_folder_of_audio_files_is_not_copied(audiofolder: Path) -> None:
 def test_rows_without_audio_are_bad_records(tmp_path: Path) -> None:
     rows = [{"bytes": wav(0), "path": None}, None, {"bytes": None, "path": None}]
     rows += [{"bytes": None, "path": "hf://gone/a.wav"}, {"bytes": b"", "path": ""}]
-    rows += [{"bytes": None, "path": str(tmp_path / "gone.wav")}]
+    rows += [{"bytes": None, "path": str(tmp_path / "some" / "gone.wav")}]
     table = datasets.Dataset.from_dict({"audio": rows, "caption": ["x"] * 6})
     table.save_to_disk(tmp_path / "some")
     entries = read(tmp_path / "some")
     assert [entry.fault for entry in entries] == ["", *["its row has no audio"] * 4, ""]
-    assert entries[5].path == tmp_path / "gone.wav"
+    assert entries[5].path == tmp_path / "some" / "gone.wav"
     with pytest.raises(OSError, match="no audio"):
         heard(entries[1])
+
+
+@pytest.mark.parametrize(
+    "path", ["{}/secret.wav", "../secret.wav", "a/../../secret.wav", "{}/some/../secret.wav"]
+)
+def test_a_data_set_names_no_other_file_of_this_machine(path: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.wav").write_bytes(wav(0))
+    rows = [{"bytes": None, "path": path.format(tmp_path)}, {"bytes": wav(1), "path": "1.wav"}]
+    datasets.Dataset.from_dict({"audio": rows, "text": ["x"] * 2}).save_to_disk(tmp_path / "some")
+    outside, inside = read(tmp_path / "some")
+    assert outside.fault == "it lies outside of the data set"
+    assert heard(inside) == wav(1)
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("hf://datasets/user/name/a.wav", True),
+        ("zip://a.wav::hf://datasets/user/name/a.zip", True),
+        ("https://example.org/a.wav", True),
+        ("file:///etc/passwd", False),
+        ("file:///etc/passwd::https://example.org/a.zip", False),
+        ("zip://a.wav::/etc/a.zip", False),
+        ("s3://my-own/a.wav", False),
+        ("a.wav", False),
+        ("/etc/passwd", False),
+        ("{cache}/datasets/downloads/a.wav", True),
+        ("{cache}/../a.wav", False),
+    ],
+)
+def test_what_a_data_set_of_the_hub_may_name(
+    path: str, own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_CACHE_HOME", str(tmp_path))
+    assert is_its_own(path.format(cache=tmp_path), parse("user/name")) is own
 
 
 def test_what_became_of_the_file_meanwhile(tmp_path: Path) -> None:

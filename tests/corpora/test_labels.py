@@ -85,7 +85,8 @@ def test_the_lists_are_in_the_wheel():
     root = Path(_files.__file__).parents[2]
     if not (root / "pyproject.toml").is_file():
         pytest.skip("not in a checkout")
-    packed = {file.distribution_path for file in wheel.WheelBuilder(str(root)).recurse_included_files()}
+    files = wheel.WheelBuilder(str(root)).recurse_included_files()
+    packed = {file.distribution_path for file in files}
     lists = {path.name for path in (Path(_files.__file__).parent / "_labels").iterdir()}
     assert lists == {"audioset.txt", "fsd50k.txt", "vggsound.txt"}
     assert {f"clara/corpora/_labels/{name}" for name in lists} <= packed

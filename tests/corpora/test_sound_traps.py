@@ -172,6 +172,8 @@ def test_yaml_runs_nothing_and_is_not_blown_up(miniature: Miniature, tmp_path: P
     for depth in range(1, 12):
         bomb.append(f"a{depth}: &a{depth} [{', '.join([f'*a{depth - 1}'] * 9)}]")
     (root / "MACS.yaml").write_text("\n".join([*bomb, "files: [*a11]"]))
+    refused("macs", root, r"YAML at .* references")
+    (root / "MACS.yaml").write_text("files: [{filename: [a.wav], annotations: []}]")
     refused("macs", root, r"entry 1 of")
 
 

@@ -498,6 +498,15 @@ def test_ravdess_in_two_folders_of_the_same_actors(miniature: Miniature):
     assert len({entry.key for entry in entries}) == 8
 
 
+@pytest.mark.parametrize("actor", ["25", "xx", "00", "1"])
+def test_ravdess_has_24_actors(actor: str, miniature: Miniature):
+    root = miniature("ravdess")
+    path = next(root.rglob("03-01-*.wav"))
+    path.rename(path.with_name(f"03-01-01-01-01-01-{actor}.wav"))
+    with pytest.raises(LayoutError, match=r"actor to be one of 01, .* but found"):
+        list(corpora.get("ravdess").read(root))
+
+
 def test_ravdess_videos_of_the_same_takes_are_passed_over(read: Read):
     assert "01-01-05-02-01-01-01" not in read("ravdess")
 
@@ -583,5 +592,5 @@ def test_cambridge_recordings_lie_as_their_url_says_or_together(read: Read):
 def test_cambridge_urls_that_lead_elsewhere(url: str, miniature: Miniature):
     root = miniature("cambridge")
     edit(root / "meta.csv", "/media/english/us_pron/n/nul/null_/null.mp3", url)
-    with pytest.raises(LayoutError, match=r"URL of a recording in line 3 .* correct it"):
+    with pytest.raises(LayoutError, match=r"a file below .* in line 3 .* correct it"):
         list(corpora.get("cambridge").read(root))

@@ -12,7 +12,7 @@ import pytest
 
 from clara import corpora
 from clara.audio.io import AUDIO_SUFFIXES
-from clara.corpora import _files
+from clara.corpora import _files, _videos
 from clara.errors import DataError, LayoutError
 from clara.prepare.run import prepare
 from clara.records import Entry
@@ -69,14 +69,14 @@ def test_each_name_of_a_clip(stem: str, tmp_path: Path):
     path = tmp_path / f"{stem.format('-DmjkgWa-rw')}.m4a"
     path.touch()
     found = _files.media(tmp_path)
-    assert _files.video_clip(found, "-DmjkgWa-rw", 30.0, tmp_path) == path
+    assert _videos.clip(found, tmp_path, "-DmjkgWa-rw", 30.0, "") == path
 
 
 def test_a_clip_of_another_second_is_not_taken(tmp_path: Path):
     for name in ("abcdefghijk_40.wav", "abcdefghijk_030.wav"):
         (tmp_path / name).touch()
     found = _files.media(tmp_path)
-    path = _files.video_clip(found, "abcdefghijk", 30.0, tmp_path)
+    path = _videos.clip(found, tmp_path, "abcdefghijk", 30.0, "")
     assert path == tmp_path / "abcdefghijk_000030.wav"  # which is not there
 
 
@@ -84,7 +84,7 @@ def test_a_part_of_a_second_has_no_name_in_seconds(tmp_path: Path):
     (tmp_path / "abcdefghijk_202.wav").touch()
     (tmp_path / "abcdefghijk_202700.wav").touch()
     found = _files.media(tmp_path)
-    path = _files.video_clip(found, "abcdefghijk", 202.7, tmp_path)
+    path = _videos.clip(found, tmp_path, "abcdefghijk", 202.7, "")
     assert path.name == "abcdefghijk_202700.wav"
 
 

@@ -26,6 +26,7 @@ import pyarrow as pa
 from clara.corpora._hub import columns
 from clara.corpora._hub.address import Address
 from clara.corpora._hub.faults import told
+from clara.corpora._hub.places import is_its_own
 from clara.errors import LayoutError, MissingExtraError
 from clara.files import locked, replacing
 
@@ -176,7 +177,7 @@ def _write_split(stream: Any, folder: Path, address: Address, split: str) -> Non
     held: list[pa.Table] = []
     with _bar(f"{address.name} {split}", state["rows"]) as show:
         for batch in _batches(stream, address.rows - state["rows"] if address.rows else None):
-            held.append(_embedded(batch, kinds))
+            held.append(_embedded(batch, kinds, address))
             state["rows"] += batch.num_rows
             show(state["rows"])
             rows, size = sum(map(len, held)), sum(table.nbytes for table in held)
@@ -215,12 +216,12 @@ def _batches(stream: Any, most: int | None) -> Iterator[pa.Table]:
         most = None if most is None else most - batch.num_rows
 
 
-def _embedded(table: pa.Table, kinds: Mapping[str, Any]) -> pa.Table:
+def _embedded(table: pa.Table, kinds: Mapping[str, Any], address: Address) -> pa.Table:
     """A table with the recordings in it that lie in files elsewhere than on this machine."""
     for number, name in enumerate(table.column_names):
         column = table.column(number)
         if kinds.get(name) == "audio" and pa.types.is_struct(column.type):
-            rows = [_fetched(row) for row in column.to_pylist()]
+            rows = [_fetched(row, address) for row in column.to_pylist()]
             table = table.set_column(number, name, pa.array(rows, _AUDIO))
     return table
 
@@ -228,9 +229,11 @@ def _embedded(table: pa.Table, kinds: Mapping[str, Any]) -> pa.Table:
 _AUDIO = pa.struct([("bytes", pa.large_binary()), ("path", pa.string())])
 
 
-def _fetched(row: dict[str, Any] | None) -> dict[str, Any] | None:
+def _fetched(row: dict[str, Any] | None, address: Address) -> dict[str, Any] | None:
     path = (row or {}).get("path")
     if not row or row["bytes"] or not path or Path(path).is_file():
+        return row
+    if not is_its_own(path, address):
         return row
     import fsspec
 
