@@ -147,3 +147,44 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
     yield mounted
     subprocess.run(["umount", str(point)], check=False, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BLIP of two small layers, saved as transformers saves one."""
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("PIL")
+    import torch
+
+    folder = tmp_path_factory.mktemp("blip")
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] [DEC] [ENC] a dog cat room the of in on with man sea"
+    count = len(words.split())
+    (folder / "vocab.txt").write_text(words.replace(" ", "\n"))
+    special = {"bos_token_id": 5, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+    config = transformers.BlipConfig(
+        text_config={
+            **size,
+            **special,
+            "vocab_size": count,
+            "encoder_hidden_size": 32,
+            "num_hidden_layers": 2,
+            "max_position_embeddings": 64,
+            "initializer_range": 0.5,
+        },
+        vision_config={
+            **size,
+            "num_hidden_layers": 2,
+            "image_size": 32,
+            "patch_size": 8,
+            "initializer_range": 0.5,
+        },
+        projection_dim=32,
+        initializer_range=0.5,
+    )
+    torch.manual_seed(1)
+    transformers.BlipForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"))
+    processor = transformers.BlipImageProcessor(size={"height": 32, "width": 32})
+    transformers.BlipProcessor(processor, tokenizer).save_pretrained(folder)
+    return folder

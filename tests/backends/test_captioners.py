@@ -16,11 +16,6 @@ from clara.backends.captioner.blip import BLIP
 from clara.backends.captioner.coca import CoCa
 from clara.errors import CheckpointError, MissingExtraError, UsageError
 
-WORDS = """
-    [PAD] [UNK] [CLS] [SEP] [MASK] [DEC] [ENC] a dog cat room boat the of in on with man woman
-    grass sea lamp red blue two
-"""
-
 
 @pytest.fixture(scope="module")
 def images():
@@ -28,45 +23,6 @@ def images():
     sizes = [(48, 64), (33, 17), (200, 90), (1, 1), (3, 40)]
     pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
     return [*pictures, np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 255, np.uint8)]
-
-
-@pytest.fixture(scope="module")
-def blip_folder(tmp_path_factory):
-    """A BLIP of two small layers, saved as transformers saves one."""
-    transformers = pytest.importorskip("transformers")
-    pytest.importorskip("PIL")
-    import torch
-
-    folder = tmp_path_factory.mktemp("blip")
-    (folder / "vocab.txt").write_text("\n".join(WORDS.split()))
-    special = {"bos_token_id": 5, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}
-    size = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
-    config = transformers.BlipConfig(
-        text_config={
-            **size,
-            **special,
-            "vocab_size": len(WORDS.split()),
-            "encoder_hidden_size": 32,
-            "num_hidden_layers": 2,
-            "max_position_embeddings": 64,
-            "initializer_range": 0.5,
-        },
-        vision_config={
-            **size,
-            "num_hidden_layers": 2,
-            "image_size": 32,
-            "patch_size": 8,
-            "initializer_range": 0.5,
-        },
-        projection_dim=32,
-        initializer_range=0.5,
-    )
-    torch.manual_seed(1)
-    transformers.BlipForConditionalGeneration(config).save_pretrained(folder)
-    tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"))
-    processor = transformers.BlipImageProcessor(size={"height": 32, "width": 32})
-    transformers.BlipProcessor(processor, tokenizer).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

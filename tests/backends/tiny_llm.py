@@ -1,9 +1,9 @@
 """A server that speaks OpenAI's chat protocol in front of tiny models, in a process of its own.
 
 Run as a program it prints its port and serves until it is killed. The models: "template" does what
-the rewriter asks for, by a template; "random" is a causal language model of transformers with
-random weights; "guided" is the same held to a JSON array of as many strings as it was asked, as
-servers with guided decoding do.
+the rewriter asks for, by a template; "german" does what the translator asks for; "prose" talks of
+something else; "random" is a causal language model of transformers with random weights; "guided" is
+the same held to a JSON array of as many strings as it was asked, as servers with guided decoding do.
 """
 
 from __future__ import annotations
@@ -71,6 +71,10 @@ class Chat(BaseHTTPRequestHandler):
         seed = asked["seed"]
         if asked["model"] == "template":
             said = json.dumps([template(text) for text in json.loads(content)])
+        elif asked["model"] == "german":
+            said = json.dumps([f"Auf Deutsch: {text}" for text in json.loads(content)])
+        elif asked["model"] == "prose":
+            said = "Sure! Here are your captions."
         elif asked["model"] == "guided":
             said = json.dumps([babble(text, seed) for text in json.loads(content)])
         else:

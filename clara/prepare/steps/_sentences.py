@@ -33,35 +33,42 @@ def write(rewriter: Rewriter, cases: Sequence[Sequence[Case]], desk: Desk) -> li
     Args:
         rewriter: Who writes.
         cases: Of each recording one or several.
-        desk: Counts sentences by who wrote them, and those lost by cause.
+        desk: Counts those left to the rules, by cause.
     """
     before = rewriter.lost.copy()
     answers = iter(rewriter.rewrite([case for each in cases for case in each]))
     found = [[sentence for _ in each for sentence in next(answers)] for each in cases]
-    for sentence in (sentence for each in found for sentence in each):
-        desk.count(f"sentences by {sentence.by}")
     for cause, count in (rewriter.lost - before).items():
         desk.count(f"left to the rules: {cause}", count)
     return found
 
 
-def told(entry: Entry, sentences: Sequence[Sentence], step: str, **facts: Any) -> Entry:
+def told(entry: Entry, sentences: Sequence[Sentence], step: str, desk: Desk, **facts: Any) -> Entry:
     """The entry with new sentences behind its own, signed with who wrote which of them.
 
     Args:
         entry: What they are about.
-        sentences: Those that it has already are left out.
+        sentences: Those that it has already, but for case and the last point, are left out.
         step: The name of the step.
+        desk: Counts the new ones by who wrote them.
         **facts: What else to sign.
     """
-    new = {each.text: each.by for each in sentences if each.text not in entry.texts}
+    there = set(map(_plain, entry.texts))
+    new = {each.text: each.by for each in sentences if _plain(each.text) not in there}
     if not new:
         return entry
+    for by in new.values():
+        desk.count(f"sentences by {by}")
     wrote = {by: [text for text in new if new[text] == by] for by in dict.fromkeys(new.values())}
     return signed(replace(entry, texts=(*entry.texts, *new)), step, wrote=wrote, **facts)
 
 
-def made(entry: Entry) -> frozenset[str]:
-    """The sentences of an entry that steps have made, and not people."""
-    wrote = (line.get("wrote", {}) for line in entry.extra.get(PROVENANCE, ()))
+def made(entry: Entry, step: str = "") -> frozenset[str]:
+    """The sentences of an entry that steps have made, and not people; or those of one step."""
+    lines = entry.extra.get(PROVENANCE, ())
+    wrote = (line.get("wrote", {}) for line in lines if step in ("", line["step"]))
     return frozenset(text for each in wrote for texts in each.values() for text in texts)
+
+
+def _plain(text: str) -> str:
+    return text.rstrip(" .").casefold()

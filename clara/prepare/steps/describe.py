@@ -44,7 +44,9 @@ class Describe:
             cases = [list(self._cases(entry)) for entry in group]
             written = _sentences.write(rewriter, cases, desk)
             for entry, sentences in zip(group, written, strict=True):
-                described = _sentences.told(entry, sentences, "describe", rewriter=rewriter.name)
+                described = _sentences.told(
+                    entry, sentences, "describe", desk, rewriter=rewriter.name
+                )
                 if described is entry:
                     desk.count("nothing new to say")
                 yield described

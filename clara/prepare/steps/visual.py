@@ -35,8 +35,8 @@ class Visual:
         most: Most frames to tell of, the first ones; each caption makes the sentence longer.
         rewriter: Who fuses (equation 5): a name in `clara.backends.rewriter`.
         phrasings: How many sentences of each entry.
-        caption_settings: Of the captioner ("model" and so on).
-        settings: Of the rewriter.
+        captioner_settings: Of the captioner ("model" and so on).
+        rewriter_settings: Of the rewriter.
     """
 
     captioner: str = "coca"
@@ -45,8 +45,8 @@ class Visual:
     most: int = 4
     rewriter: str = "rules"
     phrasings: int = 1
-    caption_settings: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    captioner_settings: Mapping[str, Any] = field(default_factory=dict)
+    rewriter_settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expect(0 < self.rate <= 100, "rate to be above 0 and at most 100", self.rate)
@@ -56,7 +56,7 @@ class Visual:
 
     def __call__(self, entries: Iterable[Entry], desk: Desk) -> Iterator[Entry]:
         """As `clara.prepare.steps.Step`."""
-        rewriter = backend("rewriter", self.rewriter, self.settings)
+        rewriter = backend("rewriter", self.rewriter, self.rewriter_settings)
         for group in _sentences.groups(entries):
             seen = [self._seen(entry, desk) for entry in group]
             cases = [
@@ -70,10 +70,10 @@ class Visual:
                     "seen": [scene._asdict() for scene in scenes],
                     "rewriter": rewriter.name,
                 }
-                yield _sentences.told(entry, sentences, "visual", **facts)
+                yield _sentences.told(entry, sentences, "visual", desk, **facts)
 
     def _captioner(self) -> Captioner:
-        captioner: Captioner = backend("captioner", self.captioner, self.caption_settings)
+        captioner: Captioner = backend("captioner", self.captioner, self.captioner_settings)
         return captioner
 
     def _seen(self, entry: Entry, desk: Desk) -> list[_Scene]:
