@@ -41,6 +41,8 @@ _SIDE = 640
 _PIXELS = 1 << 26
 # Times in Matroska are whole milliseconds: a picture that begins so soon is there already.
 _SOON = Fraction(1, 1000)
+# Times of a damaged file may lie centuries ahead, and a picture would be shown until then.
+_DAY = 86_400.0
 # A slice that begins later is found by a jump to the whole picture before it.
 _FAR = 2.0
 # The picture that is compared: small enough to average out noise and grain.
@@ -80,7 +82,7 @@ def frames(
         path: A video.
         rate: Frames per second.
         start: In seconds.
-        end: In seconds, not included; the end of the video if None.
+        end: In seconds, not included; the end of the video if None, or a day after `start`.
 
     Yields:
         One for each of these times at which there is a picture; none where the file has no moving
@@ -103,7 +105,8 @@ def frames(
         ) as container:
             stream = next(filter(_moves, container.streams.video), None)
             if stream is not None:
-                yield from _sampled(_Reel(container, stream), rate, start, end)
+                last = start + _DAY if end is None else min(end, start + _DAY)
+                yield from _sampled(_Reel(container, stream), rate, start, last)
     except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         raise AudioError(
@@ -122,7 +125,11 @@ def changed(pictures: Iterable[Frame], threshold: float = 0.5) -> Iterator[Frame
             all that differ.
     """
     last: Grey | None = None
+    looked: Image | None = None
     for frame in pictures:
+        if frame.image is looked:
+            continue  # it is shown on
+        looked = frame.image
         small = reduced(frame.image)
         if last is None or ssim(small, last) < threshold:
             last = small
@@ -191,6 +198,8 @@ class _Reel:
 
     def __init__(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
         self._container, self._stream = container, stream
+        if not stream.codec_context:
+            raise ValueError("in a code that is not known")
         stream.codec_context.options = {"max_pixels": str(_PIXELS)}
         stream.thread_type = "AUTO"
         first = next(iter(container.streams.audio), stream)
@@ -221,7 +230,7 @@ class _Reel:
             yield begins, ends, frame
 
 
-def _sampled(reel: _Reel, rate: float, start: float, end: float | None) -> Iterator[Frame]:
+def _sampled(reel: _Reel, rate: float, start: float, end: float) -> Iterator[Frame]:
     number = 0
     shown: av.VideoFrame | None = None
     until = Fraction(0)
@@ -229,7 +238,7 @@ def _sampled(reel: _Reel, rate: float, start: float, end: float | None) -> Itera
     def due(before: Fraction) -> Iterator[float]:
         """The times that come before one."""
         nonlocal number
-        while (time := start + number / rate) < before and (end is None or time < end):
+        while (time := start + number / rate) < min(before, end):
             number += 1
             yield time
 
@@ -238,7 +247,7 @@ def _sampled(reel: _Reel, rate: float, start: float, end: float | None) -> Itera
         for time in due(begins - _SOON):
             image = _image(shown or frame) if image is None else image
             yield Frame(time, image)
-        if end is not None and start + number / rate >= end:
+        if start + number / rate >= end:
             return
         shown, until = frame, ends
     if shown is not None:

@@ -247,6 +247,37 @@ def test_what_is_broken_on_the_way_gives_what_came_before(tmp_path):
     assert 5 < len(found) < 50
 
 
+def test_a_picture_that_is_shown_for_centuries_ends(tmp_path):
+    times = [Fraction(0), Fraction(1), Fraction(10**8)]
+    path = write(tmp_path / "a.mkv", [flat(20.0), flat(120.0), flat(220.0)], times=times)
+    assert len(list(visual.frames(path, rate=0.01))) == 864
+    assert len(list(visual.changed(visual.frames(path)))) == 2
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "avi", "ts"])
+def test_damaged_files_end_in_frames_or_in_an_error(tmp_path, suffix):
+    codec = {"webm": "libvpx-vp9", "avi": "mpeg4"}.get(suffix, "libx264")
+    whole = write(tmp_path / f"a.{suffix}", [scene(n, 64, 96) for n in range(9)], codec=codec)
+    content, rng = whole.read_bytes(), np.random.default_rng(0)
+    outcomes = set()
+    for number in range(40):
+        damaged = bytearray(content)
+        for place in rng.integers(0, 600 if number % 2 else len(content), 9):
+            damaged[place] = rng.integers(0, 256)
+        whole.write_bytes(damaged[: len(content) if number % 3 else rng.integers(1, len(content))])
+        try:
+            outcomes.add(len(list(visual.frames(whole, rate=1.0))) > 0)
+        except AudioError:
+            outcomes.add(None)
+    assert {True, None} <= outcomes
+
+
+def test_pictures_beyond_all_size_are_refused(tmp_path, greys, monkeypatch):
+    monkeypatch.setattr(visual, "_PIXELS", 100)
+    with pytest.raises(AudioError, match="cannot be decoded"):
+        list(visual.frames(greys))
+
+
 def test_without_pyav_it_says_what_to_install(greys, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"clara-audio\[video\]"):

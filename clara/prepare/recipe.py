@@ -167,6 +167,8 @@ def _local(value: Any, folder: Path) -> Any:
     """A setting that is written as a path, from anywhere; others as they are."""
     if isinstance(value, list):
         return [_local(each, folder) for each in value]
+    if isinstance(value, dict):
+        return {name: _local(each, folder) for name, each in value.items()}
     if isinstance(value, str) and value.startswith(_RELATIVE):
         return str(folder / Path(value).expanduser())
     return value

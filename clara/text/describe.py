@@ -158,7 +158,8 @@ def _voices(voice: _Voice) -> Iterator[_Core]:
             yield _Core(f"one hears {voice.feeling} {infinitive}{what}{rest}", True)
     if voice.quoted:
         yield _Core(f"{voice.what} is {said} by {who}{how}", True)
-        yield _Core(f"{voice.what} is what {who} {says.split()[0]}{how}", True)
+        plainly = says.replace("speak", "say").removesuffix(" the words")
+        yield _Core(f"{voice.what} is what {who} {plainly}{how}", True)
         yield _Core(f"{who} {saying.split()[0]}{how}: {voice.what}", False)
 
 

@@ -3,7 +3,7 @@
 Run as a program it prints its port and serves until it is killed. The models: "template" does what
 the rewriter asks for, by a template; "german" does what the translator asks for; "prose" talks of
 something else; "random" is a causal language model of transformers with random weights; "guided" is
-the same held to a JSON array of as many strings as it was asked, as servers with guided decoding do.
+the same held to a JSON array of as many strings as it was asked, as some servers do.
 """
 
 from __future__ import annotations

@@ -115,3 +115,9 @@ def test_quotes_of_any_script_are_found(spoken):
     assert faithful(f"A man says “{spoken}”", facts)
     assert faithful(f'A man says "{spoken}," again', facts)
     assert not faithful(f'A man says "x{spoken}"', facts)
+
+
+def test_the_example_of_the_paper():
+    facts = Facts(spoken="It's raining outside", background=("wind noise",))
+    sentence = "Amidst wind noise in the background, an individual declares, 'It's raining outside'"
+    assert faithful(sentence, facts)
