@@ -138,6 +138,14 @@ def test_words_are_told_with_their_times(speaker):
     assert np.abs(frame).max() < 0.02 * np.abs(wave).max()
 
 
+def test_letters_of_assamese_with_a_dot_are_not_spelled_out(speaker):
+    apart, whole = "বিদ্যালয\u09bc", "বিদ্যালয\u09bc".replace("\u09af\u09bc", "\u09df")
+    wave, rate, (word,) = speaker.speak_words(apart, language="as")
+    assert len(wave) / rate < 1.5
+    assert np.array_equal(wave, speaker.speak(whole, language="as")[0])
+    assert word.text == apart
+
+
 def test_threads_do_not_mix_their_words(speaker):
     words = ["hi", "a rather long sentence about nothing in particular"] * 20
     with ThreadPoolExecutor(4) as pool:

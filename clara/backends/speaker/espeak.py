@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,11 @@ _COPIES = frozenset(
 )
 # Of these the files tell a gender, but nobody would think of a woman or a man.
 _EFFECTS = frozenset({"Demonic", "UniRobot", "croak", "whisper", "whisperf"})
+
+
+# Letters that every normal form of Unicode writes with a dot apart, where the rules that the library
+# has for Assamese, and for no other language, want them whole, and else spell them out.
+_ASSAMESE = {"\u09a1\u09bc": "\u09dc", "\u09a2\u09bc": "\u09dd", "\u09af\u09bc": "\u09df"}
 
 
 class _Spoken(NamedTuple):
@@ -103,6 +109,9 @@ class Espeak:
             _common.pick("espeak", process.voices, voice)
         name = process.voice_files[language] + (f"+{voice}" if voice else "")
         text = text.replace("\0", " ").encode("utf-8", "replace").decode()
+        if language == "as":
+            for apart, whole in _ASSAMESE.items():
+                text = text.replace(apart, whole)
         spoken = _ask({"text": text, "voice": name, "pitch": pitch, "speed": speed})
         wave = np.frombuffer(spoken.samples, np.int16).astype(np.float32) / np.float32(32768)
         if not wave.any():
@@ -110,7 +119,7 @@ class Espeak:
         starts = [time / 1000 for _, _, time in spoken.words]
         ends = [*starts[1:], len(wave) / process.rate]
         words = [
-            Word(text[place : place + length], start, end)
+            Word(_written(text[place : place + length], language), start, end)
             for (place, length, _), start, end in zip(spoken.words, starts, ends, strict=True)
         ]
         return wave, process.rate, words
@@ -125,6 +134,11 @@ class Espeak:
         Of those that can hardly be told apart it is one; the others can be asked for by name.
         """
         return {name: g for name, g in _process().voices.items() if name not in _COPIES}
+
+
+def _written(word: str, language: str) -> str:
+    """A word as most people's texts have it."""
+    return unicodedata.normalize("NFC", word) if language == "as" else word
 
 
 class _Process:
