@@ -35,8 +35,8 @@ _COPIES = frozenset(
 _EFFECTS = frozenset({"Demonic", "UniRobot", "croak", "whisper", "whisperf"})
 
 
-# Letters that every normal form of Unicode writes with a dot apart, where the rules that the library
-# has for Assamese, and for no other language, want them whole, and else spell them out.
+# Letters that every normal form of Unicode writes with a dot apart. The rules that the library has
+# for Assamese, and for no other language, want them whole, and else spell them out.
 _ASSAMESE = {"\u09a1\u09bc": "\u09dc", "\u09a2\u09bc": "\u09dd", "\u09af\u09bc": "\u09df"}
 
 
