@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from clara.audio import io
 from clara.errors import AudioError
 from clara.files import replacing, unwritable
@@ -89,6 +91,16 @@ class Desk:
     def count(self, what: str, by: int = 1) -> None:
         """Counts something else that people will want to know."""
         self.counts[what] += by
+
+
+def dice(seed: int, key: str) -> np.random.Generator:
+    """A generator for the draws about one entry, whatever was drawn for others.
+
+    >>> bool(dice(0, "a").random() == dice(0, "a").random() != dice(1, "a").random())
+    True
+    """
+    digest = hashlib.blake2b(f"{seed}/{key}".encode(errors="surrogatepass"), digest_size=16)
+    return np.random.default_rng(int.from_bytes(digest.digest(), "big"))
 
 
 def signed(entry: Entry, step: str, **facts: Any) -> Entry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from clara.augment.mix import Mix as Mixture
 from clara.configs import expect, expect_within
 from clara.errors import AudioError
-from clara.prepare.desk import Desk, signed
+from clara.prepare.desk import Desk, dice, signed
 from clara.prepare.encode import BadRecordError, captions
 from clara.records import Entry, Sample
 from clara.shards import Index
@@ -53,7 +52,7 @@ class Mix:
         """As `clara.prepare.steps.Step`."""
         for entry in entries:
             yield entry
-            rng = _dice(self.seed, entry.key)
+            rng = dice(self.seed, entry.key)
             if rng.random() < self.share:
                 yield from self._mixed(entry, rng, desk)
 
@@ -84,11 +83,6 @@ class Mix:
             texts=mixed.texts,
         )
         yield signed(made, "mix", background=behind.key, weight=round(weight, 6), rate=rate)
-
-
-def _dice(seed: int, key: str) -> np.random.Generator:
-    digest = hashlib.blake2b(f"{seed}/{key}".encode(errors="surrogatepass"), digest_size=16)
-    return np.random.default_rng(int.from_bytes(digest.digest(), "big"))
 
 
 @functools.lru_cache(maxsize=64)
