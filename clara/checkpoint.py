@@ -1,8 +1,9 @@
 """Model folders: safetensors and JSON, nothing pickled, whole or absent.
 
 A checkpoint is a folder with `model.safetensors`, `config.json` (network, recipe, step and what it
-was trained on), `tokenizer.json`, and, where training can go on from it, `state.safetensors`. It
-appears by one rename. A run keeps its checkpoints in `checkpoints/step-00000083`.
+was trained on), `tokenizer.json`, `sources.safetensors` where the data tell what they were cut
+from, and, where training can go on from it, `state.safetensors`. It appears by one rename. A run
+keeps its checkpoints in `checkpoints/step-00000083`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_numpy
+from safetensors.numpy import save as numpy_bytes
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -25,10 +29,13 @@ from clara.audio.mel import LogMel
 from clara.configs import from_json, to_json
 from clara.errors import CheckpointError, UsageError
 from clara.files import unwritable
+from clara.hashes import Hashes, distinct, hashed
 from clara.model import ClaraModel, ModelConfig
 from clara.text.tokens import Tokens
 
 FORMAT = 1
+_SOURCES = "sources.safetensors"
+_NOT_JSON = (OSError, ValueError, KeyError, TypeError, RecursionError)
 KEEP = 2
 """How many checkpoints of a run are kept: the newest, and one before it."""
 
@@ -42,14 +49,15 @@ class About:
         step: Optimiser steps it was trained for.
         recipe: The recipe, as JSON values.
         seen: Corpus to split to number of recordings it was trained on.
-        sources: Ids of the recordings that those were cut from ("freesound:100032").
+        sources: uint64 `[N]`, in order: the ids of the recordings that those were cut from
+            ("freesound:100032"), as `clara.hashes.hashed` numbers them.
     """
 
     name: str = "clara"
     step: int = 0
     recipe: Mapping[str, Any] = field(default_factory=dict)
     seen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
+    sources: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64), compare=False)
 
 
 def save(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
@@ -178,7 +186,12 @@ def _flush(path: Path) -> None:
 def _write_model(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
     _write_tensors(folder / "model.safetensors", model.state_dict())
     tokens.save(folder / "tokenizer.json")
-    config = {"format": FORMAT, "model": to_json(model.config), "about": to_json(about)}
+    told = {each.name: to_json(getattr(about, each.name)) for each in fields(about)}
+    told["sources"] = len(about.sources)
+    if told["sources"]:
+        # By the million: as text they would be most of the checkpoint.
+        (folder / _SOURCES).write_bytes(numpy_bytes({"sources": about.sources}))
+    config = {"format": FORMAT, "model": to_json(model.config), "about": told}
     text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
 
@@ -228,14 +241,37 @@ def _read_config(folder: Path) -> tuple[ModelConfig, About]:
                 f"Expected {path} to be of format {FORMAT}, but found {config['format']!r}; "
                 f"it needs another release of clara-audio."
             )
-        return (
-            from_json(ModelConfig, config["model"], "model"),
-            from_json(About, config["about"], "about"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
+        model = from_json(ModelConfig, config["model"], "model")
+        sources = config["about"].pop("sources", 0)
+        about = from_json(About, config["about"], "about")
+        if isinstance(sources, list):  # as texts, in older checkpoints
+            return model, replace(about, sources=distinct(hashed(map(str, sources))))
+        return model, replace(about, sources=_read_sources(folder, sources))
+    except (*_NOT_JSON, AttributeError, UsageError) as error:
         raise CheckpointError(
             f"Expected {path} to describe a CLARA model, but it does not: {error!s:.300}"
         ) from error
+
+
+def _read_sources(folder: Path, count: object) -> Hashes:
+    """The sources it was trained on, as many as config.json says."""
+    path = folder / _SOURCES
+    if count == 0:
+        return np.zeros(0, np.uint64)
+    try:
+        found: Hashes = load_numpy(path)["sources"]
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"Expected {path} to hold the sources that the model was trained on, but it cannot be "
+            f"read: {error!s:.200}. Copy it again: without it no test could be kept clean of them."
+        ) from error
+    ordered = found.dtype == np.uint64 and found.ndim == 1 and bool((found[1:] > found[:-1]).all())
+    if not ordered or len(found) != count:
+        raise CheckpointError(
+            f"Expected {path} to hold {count} numbers of sources in order, but found "
+            f"{found.dtype} {list(found.shape)}; it is not of this model."
+        )
+    return found
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

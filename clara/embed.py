@@ -20,6 +20,7 @@ from torch import Tensor
 from clara import checkpoint
 from clara.audio import io
 from clara.errors import UsageError
+from clara.hashes import Hashes
 from clara.model import ClaraModel
 from clara.records import Embeddings, Wave
 from clara.shards import Index
@@ -35,6 +36,10 @@ _SECONDS = 300
 @runtime_checkable
 class Encoder(Protocol):
     """Whatever puts audio and text into one space.
+
+    It may also have `sources`, the ids of the recordings that its training ones were cut from
+    (texts, or their numbers by `clara.hashes.hashed`): a test then leaves out what was cut from
+    them.
 
     Attributes:
         name: Of the model, for reports.
@@ -142,8 +147,8 @@ class Clara:
         return dict(sorted(ranked, key=lambda pair: -pair[1]))
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Ids of the recordings that it was trained on, where their corpora tell them."""
+    def sources(self) -> Hashes:
+        """What its training recordings were cut from, numbered by `clara.hashes`: uint64 `[N]`."""
         return self.about.sources
 
     def seen(self, corpus: str, split: str) -> str:

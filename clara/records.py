@@ -184,7 +184,8 @@ class Scores:
         support: How many test recordings they rest on.
         chance: The main figure of a guess, 0 if undefined.
         seen: Computed from the checkpoint: "unseen" (the corpus was not trained on), "held-out"
-            (other splits of it were), "trained" (these recordings were), or "unknown".
+            (other splits of it were), "trained" (these recordings were, or all that they were cut
+            from), or "unknown".
         detail: Prompts, classes, confusion counts and the like, as JSON values.
     """
 

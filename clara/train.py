@@ -26,6 +26,7 @@ from clara.configs import expect, expect_within, to_json
 from clara.embed import Clara
 from clara.errors import CheckpointError, DataError, UsageError
 from clara.files import locked, replacing, unwritable
+from clara.hashes import distinct
 from clara.logs import Logs, Pace
 from clara.loss import contrastive_loss
 from clara.model import ClaraModel, ModelConfig
@@ -367,13 +368,14 @@ def _differences(mine: Any, theirs: Any, where: str = "") -> Iterator[str]:
 
 
 def _about(recipe: Recipe, index: Index) -> checkpoint.About:
+    (corpus, corpora), (split, splits) = index.codes("corpus"), index.codes("split")
+    counts = np.bincount(corpus.astype(np.int64) * len(splits) + split)
     seen: dict[str, dict[str, int]] = {}
-    pairs = zip(index.column("corpus"), index.column("split"), strict=True)
-    for corpus, split in pairs:
-        counts = seen.setdefault(str(corpus), {})
-        counts[str(split)] = counts.get(str(split), 0) + 1
-    sources = sorted({str(source) for source in index.column("source") if source})
-    return checkpoint.About(recipe.name, 0, to_json(recipe), seen, tuple(sources))
+    for place in np.flatnonzero(counts).tolist():
+        mine = seen.setdefault(corpora[place // len(splits)], {})
+        mine[splits[place % len(splits)]] = int(counts[place])
+    sources = index.hashes("source")
+    return checkpoint.About(recipe.name, 0, to_json(recipe), seen, distinct(sources[sources > 0]))
 
 
 def _validate(encoder: Clara, validators: Mapping[str, Validator]) -> dict[str, float]:

@@ -13,20 +13,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import load_file, save_file
 
 from clara import checkpoint
 from clara.checkpoint import About
 from clara.errors import CheckpointError, ClaraError, DataError, UsageError
+from clara.hashes import distinct, hashed
 from clara.model import ClaraModel
 from clara.optim import make_optimizer
 from clara.text.tokens import Tokens
 from clara.train import Recipe
 
-ABOUT = About("toy", 7, {"any": [1, "é"]}, {"folder": {"train": 48}}, ("freesound:1",))
+SOURCES = distinct(hashed(["freesound:1", "youtube:é", "s3"]))
+ABOUT = About("toy", 7, {"any": [1, "é"]}, {"folder": {"train": 48}}, SOURCES)
 TOKENS = Tokens.bytes_only()
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -79,6 +83,7 @@ def refused(folder: Path, *words: str) -> str:
 def test_what_is_saved_is_loaded(folder: Path, model: ClaraModel) -> None:
     again, tokens, about = checkpoint.load(folder)
     assert about == ABOUT
+    assert about.sources.tolist() == SOURCES.tolist()
     assert not again.training
     assert again.config == model.config
     assert tokens.size == TOKENS.size
@@ -93,6 +98,7 @@ def test_the_files_are_safetensors_and_json_alone(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "config.json",
         "model.safetensors",
+        "sources.safetensors",
         "tokenizer.json",
     ]
     for path in folder.glob("*.json"):
@@ -218,7 +224,8 @@ def test_a_disk_that_is_really_full(model: ClaraModel, mount: Callable[[str], Pa
     optimizer = trained(model)
     disk = mount("size=8m")
     checkpoint.save_state(disk, model, TOKENS, ABOUT, optimizer)
-    room = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) >> 10
+    # In pages of 4 KiB, which each file fills up.
+    room = 4 * sum(-(-path.stat().st_size // 4096) for path in disk.rglob("*") if path.is_file())
     for size in range(room + 8, 2 * room, room // 7):
         subprocess.run(["mount", "-o", f"remount,size={size}k", str(disk)], check=True)
         with pytest.raises(DataError, match="the disk is full; free some space"):
@@ -420,3 +427,55 @@ def test_the_state_of_another_model(tmp_path: Path, model: ClaraModel, toy: Reci
 
 def test_all_these_are_members_of_the_tree() -> None:
     assert issubclass(CheckpointError, ClaraError)
+
+
+def test_sources_of_older_checkpoints_were_texts(folder: Path) -> None:
+    (folder / "sources.safetensors").unlink()
+    ids = ["s3", "freesound:1", "youtube:é", "s3"]
+    edit(folder, lambda config: config["about"].update(sources=ids))
+    assert checkpoint.load(folder)[2].sources.tolist() == SOURCES.tolist()
+    edit(folder, lambda config: config["about"].pop("sources"))
+    assert len(checkpoint.load(folder)[2].sources) == 0
+
+
+def test_a_model_of_data_without_sources_has_no_file_of_them(
+    tmp_path: Path, model: ClaraModel
+) -> None:
+    checkpoint.save(tmp_path / "plain", model, TOKENS, About())
+    assert not (tmp_path / "plain" / "sources.safetensors").exists()
+    assert checkpoint.load(tmp_path / "plain")[2].sources.dtype == np.uint64
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {},
+        {"other": SOURCES},
+        {"sources": SOURCES[::-1].copy()},
+        {"sources": SOURCES[:2]},
+        {"sources": SOURCES.astype(np.int64)},
+        {"sources": SOURCES[:, None]},
+        {"sources": np.repeat(SOURCES[:1], 3)},
+    ],
+)
+def test_sources_that_are_not_those_of_the_model(
+    folder: Path, tensors: dict[str, np.ndarray]
+) -> None:
+    save_numpy(tensors, folder / "sources.safetensors")
+    with pytest.raises(CheckpointError, match="sources"):
+        checkpoint.load(folder)
+
+
+def test_sources_that_are_lost_or_damaged_are_missed(folder: Path) -> None:
+    path = folder / "sources.safetensors"
+    content = path.read_bytes()
+    for broken in (b"", content[:-1], b"\x80\x04N.", b"\xff" * 64):
+        path.write_bytes(broken)
+        with pytest.raises(CheckpointError, match=r"kept clean of them"):
+            checkpoint.load(folder)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"kept clean of them"):
+        checkpoint.load(folder)
+    edit(folder, lambda config: config["about"].update(sources="many"))
+    with pytest.raises(CheckpointError):
+        checkpoint.load(folder)

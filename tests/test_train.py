@@ -21,13 +21,16 @@ from safetensors.torch import load_file
 
 import clara
 from clara import checkpoint
+from clara.audio import io
 from clara.batches import Batches
 from clara.configs import to_json
 from clara.embed import Clara, embed_index
 from clara.errors import CheckpointError, DataError, UnknownNameError, UsageError
+from clara.evaluate.run import evaluate
 from clara.files import locked
 from clara.loss import contrastive_loss
 from clara.model import ClaraModel
+from clara.prepare.run import prepare
 from clara.records import Batch
 from clara.shards import INDEX_NAME, Index
 from clara.text.tokens import Tokens
@@ -222,6 +225,35 @@ def test_what_a_checkpoint_says_of_itself(whole: Path, toy: Recipe, tones: Path)
     assert model.tokens.size <= toy.model.text.vocab
     newest = clara.load(checkpoint.latest(whole))
     np.testing.assert_array_equal(newest.text(["a low tone"]), model.text(["a low tone"]))
+
+
+def test_a_test_is_kept_clean_of_the_sources_of_training(toy: Recipe, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for corpus, split in (("mine", "train"), ("theirs", "test")):
+        lines = ["path,text,label.sound,split,source"]
+        (tmp_path / corpus).mkdir()
+        for number in range(16):
+            pitch, name = ((200, "low"), (1200, "high"))[number % 2]
+            wave = 0.3 * np.sin(2 * np.pi * pitch * np.arange(2400) / 8000)
+            wave += 0.01 * rng.normal(size=len(wave))
+            audio = io.encode_flac(wave.astype(np.float32), 8000)
+            (tmp_path / corpus / f"{number}.flac").write_bytes(audio)
+            # Every fourth recording is one that the other corpus has a piece of too.
+            source = f"s:{number}" if number % 4 == 0 else f"s:{corpus}{number}"
+            lines.append(f"{number}.flac,a {name} tone,{name},{split},{source}")
+        (tmp_path / corpus / "manifest.csv").write_text("\n".join(lines))
+        prepare("folder", tmp_path / corpus, tmp_path / "shards" / corpus, rate=8000, workers=1)
+    data = replace(toy.data, folders=(str(tmp_path / "shards" / "mine"),))
+    train(steps_of(replace(toy, data=data), 1), tmp_path / "run")
+    model = clara.load(tmp_path / "run")
+    assert len(model.sources) == 16
+    index = Index.open(tmp_path / "shards" / "theirs")
+    results = evaluate(model, index, protocols=["zero_shot", "retrieval"])
+    assert len(results.scores) == 2
+    for scores in results.scores:
+        assert scores.support == 12
+        assert scores.detail["overlap"]["source"] == 4
+        assert scores.seen == "unseen"
 
 
 def test_a_run_that_is_done_is_not_done_again(whole: Path, toy: Recipe) -> None:

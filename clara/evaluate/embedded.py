@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,12 @@ from clara import rooms
 from clara.embed import Encoder, embed_index
 from clara.errors import DataError, UnknownNameError, UsageError
 from clara.evaluate.tasks import FOLDS, Task
+from clara.hashes import Hashes, distinct, hashed
 from clara.records import Embeddings, Labels
 from clara.shards import Index
 
 TRAINED = "trained"
+LEAKED = "cut from sources that were trained on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class EmbeddedIndex:
         self.beside = tuple(beside)
         self.progress = progress
         self._parts: dict[tuple[str, str, bool], Part] = {}
+        self._known: dict[int, Hashes] = {}
+        self._mets: dict[tuple[int, str, str], npt.NDArray[np.bool_]] = {}
 
     def splits(self, corpus: str) -> list[str]:
         """The splits of a corpus that the shards hold, in order."""
@@ -77,7 +80,7 @@ class EmbeddedIndex:
         if known:
             return tuple(known)
         view = self.index.select(corpora=[task.corpus])
-        return tuple(sorted({v for each in distinct(view) for v in each.get(task.target, ())}))
+        return tuple(sorted({v for each in label_sets(view) for v in each.get(task.target, ())}))
 
     def tested(self, task: Task) -> tuple[str, ...]:
         """The splits that the task is tested on.
@@ -112,18 +115,48 @@ class EmbeddedIndex:
             return tuple(
                 split
                 for split in tested
-                if all(each.seen(task.corpus, split) != TRAINED for each in encoders)
+                if all(self._state(each, task.corpus, split) != TRAINED for each in encoders)
             )
 
         return clean((self.encoder, *self.beside)) or clean([self.encoder]) or tested
 
     def seen(self, corpus: str, splits: Sequence[str]) -> str:
         """What the encoder has seen of these splits, by the worst of them."""
-        states = {self.encoder.seen(corpus, split) for split in splits}
+        states = {self._state(self.encoder, corpus, split) for split in splits}
         for state in (TRAINED, "unknown", "held-out"):
             if state in states:
                 return state
         return "unseen"
+
+    def counted(self, corpus: str, split: str, *, features: bool = False) -> Part:
+        """The recordings of a tested split that count: as `part`, without those that leak.
+
+        A recording leaks if it was cut from a source that this encoder, or one that it is compared
+        with, was trained on. Of a split that it was trained on itself all count, for the score says
+        so.
+
+        Args:
+            corpus: Name of the corpus.
+            split: Name of the split.
+            features: As in `part`.
+        """
+        whole = self.part(corpus, split, features=features)
+        clean = ~self._leaked(corpus, split)
+        if clean.all():
+            return whole
+        rows, kept = whole.rows, np.flatnonzero(clean).tolist()
+        chosen = Embeddings(
+            rows.vectors[clean],
+            [rows.keys[row] for row in kept],
+            [rows.labels[row] for row in kept],
+            [rows.texts[row] for row in kept],
+        )
+        return Part(chosen, whole.groups[clean], whole.grouped_by)
+
+    def left_out(self, corpus: str, splits: Sequence[str]) -> dict[str, int]:
+        """Why recordings of tested splits do not count whatever is asked, and how many."""
+        counts = {split: int(self._leaked(corpus, split).sum()) for split in splits}
+        return {f"{split}: {LEAKED}": count for split, count in counts.items() if count}
 
     def part(self, corpus: str, split: str, *, features: bool = False) -> Part:
         """A split, embedded once and kept.
@@ -150,33 +183,57 @@ class EmbeddedIndex:
     def overlap(self, corpus: str, splits: Sequence[str]) -> dict[str, int]:
         """How many tested recordings share a source or a speaker with what the encoder trained on.
 
-        An encoder may tell the ids of its sources (`encoder.sources`); beyond that, only what these
-        shards hold can be compared.
+        Those that share a source do not count; those that share a speaker do. Beyond the sources
+        that an encoder tells (`encoder.sources`), only what these shards hold can be compared.
         """
-        tested = self.index.select(corpora=[corpus]).select(splits=splits)
-        tested = tested.select(mask=~self._trained(tested))
-        sources, speakers = self._met
-        return {
-            "source": sum(source in sources for source in tested.column("source")),
-            "speaker": sum((corpus, each) in speakers for each in tested.column("speaker")),
-        }
+        leaked = sum(int(self._leaked(corpus, split).sum()) for split in splits)
+        view = self.index.select(corpora=[corpus])
+        trained = distinct(view.select(mask=self._trained(view, self.encoder)).hashes("speaker"))
+        tested = view.select(splits=splits)
+        tested = tested.select(mask=~self._trained(tested, self.encoder))
+        return {"source": leaked, "speaker": int(_among(tested.hashes("speaker"), trained).sum())}
 
-    @functools.cached_property
-    def _met(self) -> tuple[set[str], set[tuple[str, str]]]:
-        """The sources, and the corpora with their speakers, that the encoder was trained on."""
-        view = self.index.select(mask=self._trained(self.index))
-        sources = {*view.column("source"), *getattr(self.encoder, "sources", ())} - {""}
-        speakers = zip(view.column("corpus"), view.column("speaker"), strict=True)
-        return sources, {(corpus, speaker) for corpus, speaker in speakers if speaker}
+    def _state(self, encoder: Encoder, corpus: str, split: str) -> str:
+        """As `Encoder.seen`; a split of which every source was trained on was trained on too."""
+        told = encoder.seen(corpus, split)
+        return TRAINED if self._met(encoder, corpus, split).all() else told
 
-    def _trained(self, view: Index) -> npt.NDArray[np.bool_]:
-        """Of each recording, whether the encoder was trained on its split `[N]`."""
+    def _leaked(self, corpus: str, split: str) -> npt.NDArray[np.bool_]:
+        """Which recordings of a split do not count `[N]`."""
+        own = self._met(self.encoder, corpus, split)
+        if self._state(self.encoder, corpus, split) == TRAINED:
+            return np.zeros(len(own), dtype=bool)
+        anyone = own
+        for each in self.beside:
+            if each.seen(corpus, split) != TRAINED:
+                anyone = anyone | self._met(each, corpus, split)
+        return own if anyone.all() else anyone
+
+    def _met(self, encoder: Encoder, corpus: str, split: str) -> npt.NDArray[np.bool_]:
+        """Which recordings of a split were cut from a source that an encoder trained on `[N]`."""
+        place = (id(encoder), corpus, split)
+        if place not in self._mets:
+            view = self.index.select(corpora=[corpus]).select(splits=[split])
+            self._mets[place] = _among(view.hashes("source"), self._sources(encoder))
+        return self._mets[place]
+
+    def _sources(self, encoder: Encoder) -> Hashes:
+        """The sources an encoder was trained on: those it tells, and those of these shards."""
+        if id(encoder) not in self._known:
+            view = self.index.select(mask=self._trained(self.index, encoder))
+            told = getattr(encoder, "sources", ())
+            numbers = told if isinstance(told, np.ndarray) else hashed(told)
+            self._known[id(encoder)] = distinct(np.concatenate([view.hashes("source"), numbers]))
+        return self._known[id(encoder)]
+
+    def _trained(self, view: Index, encoder: Encoder) -> npt.NDArray[np.bool_]:
+        """Of each recording, whether an encoder was trained on its split `[N]`."""
         (corpora, names), (splits, parts) = view.codes("corpus"), view.codes("split")
         places = corpora.astype(np.int64) * len(parts) + splits
         found = [
             place
             for place in np.unique(places).tolist()
-            if self.encoder.seen(names[place // len(parts)], parts[place % len(parts)]) == TRAINED
+            if encoder.seen(names[place // len(parts)], parts[place % len(parts)]) == TRAINED
         ]
         return np.isin(places, found)
 
@@ -200,7 +257,16 @@ class EmbeddedIndex:
         return Part(rows, view.column(name), "recording" if name == "key" else name)
 
 
-def distinct(view: Index) -> list[Labels]:
+def _among(numbers: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    """Which numbers are among the known ones, which are in order; 0 is never `[N]`."""
+    places = np.searchsorted(known, numbers)
+    among: npt.NDArray[np.bool_] = np.zeros(len(numbers), dtype=bool)
+    inside = (places < len(known)) & (numbers != 0)
+    among[inside] = known[places[inside]] == numbers[inside]
+    return among
+
+
+def label_sets(view: Index) -> list[Labels]:
     """The different sets of labels in a view, each once: there are few, however many recordings."""
     _, rows = np.unique(view.codes("labels")[0], return_index=True)
     return [view.labels(int(row)) for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from clara import __version__
-from clara.evaluate.embedded import TRAINED
+from clara.evaluate.embedded import LEAKED, TRAINED
 from clara.evaluate.figures import MAIN_FIGURES, OTHER_FIGURES, interval, primary
 from clara.evaluate.run import Results
 from clara.pictures import svg
@@ -29,7 +29,7 @@ _SHARES = ("accuracy", "by_template", "cross_validated", "chance_audio_to_text")
 _FACTS = {
     "parts": "tested on",
     "left_out": "recordings left out",
-    "overlap": "tested recordings whose source or speaker the model was trained on",
+    "overlap": "recordings whose source (left out) or speaker was trained on",
     "by_template": "accuracy by template",
     "example": "for instance",
     "grouped_by": "kept on one side by",
@@ -112,11 +112,13 @@ def _cards(scores: Sequence[Scores]) -> str:
 
 
 def _met(scores: Scores) -> str:
-    """A warning where the model has met the sources or speakers of what it is tested on."""
+    """What the model has met of the sources and speakers that it is tested on."""
     overlap = scores.detail.get("overlap", {})
-    met = [f"{count:,} by {kind}" for kind, count in overlap.items() if count]
-    who = escape(scores.encoder)
-    return f"; known to {who} from training: {', '.join(met)}" if met else ""
+    source, speaker = overlap.get("source", 0), overlap.get("speaker", 0)
+    told = f"; {source:,} left out, {LEAKED}" if source else ""
+    if speaker:
+        told += f"; {speaker:,} by speakers whom {escape(scores.encoder)} knows from training"
+    return told
 
 
 def _bars(scores: Scores, tones: Mapping[tuple[str, str], int], several: bool) -> Iterator[Bar]:

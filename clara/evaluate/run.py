@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from clara import rooms
 from clara.embed import Encoder
 from clara.errors import UsageError
-from clara.evaluate.embedded import EmbeddedIndex, distinct
+from clara.evaluate.embedded import EmbeddedIndex, label_sets
 from clara.evaluate.tasks import RETRIEVAL, Task, choose
 from clara.records import Scores
 from clara.shards import Index
@@ -131,7 +131,7 @@ def choose_tasks(index: Index, names: Sequence[str]) -> tuple[list[Task], dict[s
     folded = set()
     for corpus in index.corpora:
         view = index.select(corpora=[corpus])
-        holdings[corpus] = {kind for labels in distinct(view) for kind in labels}
+        holdings[corpus] = {kind for labels in label_sets(view) for kind in labels}
         if any(split.startswith("fold") for split in view.splits):
             folded.add(corpus)
     return choose(names, holdings, folded)

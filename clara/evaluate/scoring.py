@@ -3,7 +3,7 @@
 What stands in `Scores.detail` of a classification: "primary" (the main figure's name), "classes",
 "confusion" (counts, true class by row), "majority" (accuracy of the best constant answer), "parts"
 (figures of each tested split), "left_out" (why recordings did not count), "overlap" (recordings
-whose source or speaker the encoder has met), and what the protocol adds.
+whose source, and so do not count, or speaker was trained on), and what the protocol adds.
 """
 
 from __future__ import annotations
@@ -181,6 +181,7 @@ def multi_label(
         detail={
             "primary": "map",
             "classes_without_support": [classes[c] for c in np.flatnonzero(~present)],
+            "left_out": data.left_out(task.corpus, splits),
             "overlap": data.overlap(task.corpus, splits),
             **detail,
         },

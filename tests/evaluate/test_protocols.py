@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from clara.evaluate.baseline import Baseline
 from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.protocols import linear_probe, logistic, retrieval, zero_shot
 from clara.evaluate.tasks import FOLDS, Task
+from clara.hashes import distinct, hashed
 
 SOUND = Task("tones", "sound")
 
@@ -100,21 +104,91 @@ def test_what_was_trained_on_says_so(tones: SimpleNamespace) -> None:
     assert zero_shot.run(SOUND, *view(tones, tones.everything(["test"]), ear)).seen == "trained"
 
 
-def test_sources_and_speakers_that_were_heard_in_training_are_counted(
-    tones: SimpleNamespace,
-) -> None:
-    clips = [
+def leaky(tones: SimpleNamespace) -> list[Any]:
+    """Two pitches tested, of which some recordings leak from another corpus."""
+    return [
         tones.Clip("low", "train", "ann", "freesound:1", corpus="other"),
         tones.Clip("low", "train", "bob", "freesound:9"),
         tones.Clip("low", "test", "ann", "freesound:1"),
+        tones.Clip("low", "test", "dan", "freesound:3"),
         tones.Clip("high", "test", "bob", "freesound:2"),
         tones.Clip("high", "test", "cleo", ""),
     ]
+
+
+def test_what_was_cut_from_known_sources_is_left_out(tones: SimpleNamespace) -> None:
     ear = tones.Ear(trained=frozenset({("other", "train"), ("tones", "train")}))
-    scores = zero_shot.run(SOUND, *view(tones, clips, ear))
+    scores = zero_shot.run(SOUND, *view(tones, leaky(tones), ear))
+    assert scores.support == 3
+    assert scores.detail["left_out"] == {"test: cut from sources that were trained on": 1}
     assert scores.detail["overlap"] == {"source": 1, "speaker": 1}
-    ear.sources = ("freesound:2",)  # trained on elsewhere, as its checkpoint tells
-    assert zero_shot.run(SOUND, *view(tones, clips, ear)).detail["overlap"]["source"] == 2
+    assert scores.seen == "held-out"
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_an_encoder_may_tell_its_sources(tones: SimpleNamespace, as_text: bool) -> None:
+    ids = ["freesound:2", "freesound:77", ""]
+    ear = tones.Ear()
+    ear.sources = tuple(ids) if as_text else distinct(hashed(ids))
+    data = view(tones, leaky(tones), ear)
+    for protocol in (zero_shot, retrieval):
+        task = SOUND if protocol is zero_shot else Task("tones", "retrieval")
+        scores = protocol.run(task, *data)
+        assert scores.support == 3
+        assert scores.detail["overlap"]["source"] == 1
+        assert scores.detail["left_out"] == {"test: cut from sources that were trained on": 1}
+        assert scores.seen == "unseen"
+
+
+def test_a_rival_is_tested_on_the_same_recordings(tones: SimpleNamespace) -> None:
+    knowing, other = tones.Ear(name="knowing"), tones.Ear(name="other")
+    knowing.sources = ("freesound:2",)
+    index = tones.shards(leaky(tones))
+    for encoder in (knowing, other):
+        data = EmbeddedIndex(encoder, index, beside=[knowing, other])
+        assert zero_shot.run(SOUND, encoder, data).support == 3
+    assert zero_shot.run(SOUND, other, EmbeddedIndex(other, index)).support == 4
+
+
+def test_where_all_is_known_the_score_says_so(tones: SimpleNamespace) -> None:
+    clips = [
+        *tones.everything(["fold1"]),
+        *(tones.Clip(pitch, "fold2", "eve", f"s:{pitch}") for pitch in tones.PITCHES),
+    ]
+    ear = tones.Ear()
+    ear.sources = tuple(f"s:{pitch}" for pitch in tones.PITCHES)
+    ear, data = view(tones, clips, ear)
+    scores = zero_shot.run(Task("tones", "sound", FOLDS), ear, data)
+    assert [part["counted"] for part in scores.detail["parts"]] == [True, False]
+    assert scores.seen == "unseen"
+    alone = zero_shot.run(Task("tones", "sound", "fold2"), ear, data)
+    assert (alone.seen, alone.support) == ("trained", 4)
+    assert alone.detail["overlap"]["source"] == 0  # none of them was left out
+
+
+def test_folds_of_a_corpus_share_no_source(real_data: Path) -> None:
+    for name, folder in (("esc50", "ESC-50"), ("urbansound8k", "UrbanSound8K")):
+        homes: dict[str, set[str]] = {}
+        for entry in rooms.load("corpora", name).read(real_data / folder):
+            homes.setdefault(entry.source, set()).add(entry.split)
+        assert "" not in homes
+        assert all(len(folds) == 1 for folds in homes.values())
+
+
+def test_a_probe_is_judged_without_what_leaks(tones: SimpleNamespace) -> None:
+    clips = [
+        replace(clip, source=f"s:{number}")
+        for number, clip in enumerate(tones.everything(["train", "test"]))
+    ]
+    ear = tones.Ear()
+    ear.sources = [f"s:{n}" for n, clip in enumerate(clips) if n % 3 == 0]
+    scores = logistic.run(SOUND, *view(tones, clips, ear))
+    leaked = sum(n % 3 == 0 for n, clip in enumerate(clips) if clip.split == "test")
+    assert scores.detail["overlap"]["source"] == leaked > 0
+    assert scores.support == sum(clip.split == "test" for clip in clips) - leaked
+    # The head learns from recordings of the corpus, whatever the encoder has met of them.
+    (part,) = scores.detail["parts"]
+    assert part["trained_on"] == sum(clip.split == "train" for clip in clips)
 
 
 def test_retrieval_counts_equal_texts_together(tones: SimpleNamespace) -> None:

@@ -6,7 +6,7 @@ A probe of "test" learns from "train" and "valid", one of a fold from the other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clara.errors import UsageError
-from clara.evaluate.embedded import EmbeddedIndex
+from clara.evaluate.embedded import EmbeddedIndex, Part
 from clara.evaluate.metrics import Bools, Floats, Ints
 from clara.evaluate.scoring import NEEDED, Judged, classification, targets
 from clara.evaluate.tasks import Task
@@ -57,13 +57,15 @@ def probe(task: Task, protocol: str, data: EmbeddedIndex, fit: Fit) -> Scores:
         UsageError: The shards hold nothing to learn from or to test on.
     """
     judged: list[Judged] = []
-    left_out: dict[str, int] = {}
+    left_out = data.left_out(task.corpus, data.tested(task))
     grouped: set[str] = set()
     for split in data.tested(task):
         learned = _learned(task, data, split)
-        grouped |= {data.part(task.corpus, each, features=True).grouped_by for each in learned}
-        x, y, groups, held = _gather(task, data, learned)
-        tested, truth, _, _ = _gather(task, data, [split])
+        lessons = [data.part(task.corpus, each, features=True) for each in learned]
+        x, y, groups = _gather(task, data, lessons)
+        held = np.repeat([each == "valid" for each in learned], [len(p.rows) for p in lessons])
+        tested, truth, _ = _gather(task, data, [data.counted(task.corpus, split, features=True)])
+        grouped |= {part.grouped_by for part in lessons}
         candidates = np.intersect1d(y[y >= 0], truth[truth >= 0])
         if len(candidates) < NEEDED:
             left_out[f"{split} shares fewer than {NEEDED} classes with the rest"] = len(truth)
@@ -106,10 +108,9 @@ def _learned(task: Task, data: EmbeddedIndex, split: str) -> list[str]:
 
 
 def _gather(
-    task: Task, data: EmbeddedIndex, splits: list[str]
-) -> tuple[Floats, Ints, npt.NDArray[np.object_], Bools]:
-    """Features `[N, D]`, classes, groups and whether of the validation split `[N]`."""
-    parts = [data.part(task.corpus, split, features=True) for split in splits]
+    task: Task, data: EmbeddedIndex, parts: Sequence[Part]
+) -> tuple[Floats, Ints, npt.NDArray[np.object_]]:
+    """Features `[N, D]`, classes and groups `[N]`."""
     classes = data.classes(task)
     if any(len(each.get(task.target, ())) > 1 for part in parts for each in part.rows.labels):
         raise UsageError(
@@ -120,5 +121,4 @@ def _gather(
         np.concatenate([part.rows.vectors for part in parts]),
         np.concatenate([targets(part.rows.labels, task.target, classes) for part in parts]),
         np.concatenate([part.groups for part in parts]),
-        np.repeat([split == "valid" for split in splits], [len(part.rows) for part in parts]),
     )

@@ -31,7 +31,7 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
         UsageError: The encoder has no text side, or the shards hold nothing to test on.
     """
     splits = data.headline(task)
-    parts = [data.part(task.corpus, split).rows for split in splits]
+    parts = [data.counted(task.corpus, split).rows for split in splits]
     audio = np.concatenate([part.vectors for part in parts])
     captions = [texts for part in parts for texts in _captions(part)]
     distinct = dict.fromkeys(text for own in captions for text in own)
@@ -60,6 +60,7 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
             "captions": "of a recording with labels its first caption, which says the most; of "
             "others every caption",
             "chance_audio_to_text": float(np.mean([len(own) for own in of_audio]) / len(place)),
+            "left_out": data.left_out(task.corpus, splits),
             "overlap": data.overlap(task.corpus, splits),
         },
     )

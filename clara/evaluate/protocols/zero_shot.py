@@ -47,11 +47,11 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
     tested = data.tested(task)
     prompts = _Prompts(encoder, task.target, data.classes(task))
     weights = prompts.rows(prompts.own(task))  # first: who cannot read need not listen
-    parts = {split: data.part(task.corpus, split).rows for split in tested}
+    parts = {split: data.counted(task.corpus, split).rows for split in tested}
     if any(len(each.get(task.target, ())) > 1 for rows in parts.values() for each in rows.labels):
         return _several(task, data, prompts)
     asked: list[_Asked] = []
-    left_out: dict[str, int] = {}
+    left_out = data.left_out(task.corpus, tested)
     for split, rows in parts.items():
         truth = targets(rows.labels, task.target, prompts.classes)
         known = truth >= 0
@@ -90,7 +90,7 @@ def _beside(task: Task, scores: Scores, prompts: _Prompts, counted: Sequence[_As
 
 def _several(task: Task, data: EmbeddedIndex, prompts: _Prompts) -> Scores:
     """Recordings with several labels each, as FSD50K and AudioSet have them."""
-    rows = [data.part(task.corpus, split).rows for split in data.headline(task)]
+    rows = [data.counted(task.corpus, split).rows for split in data.headline(task)]
     labels = [each.get(task.target, ()) for part in rows for each in part.labels]
     relevant = np.array([[name in each for name in prompts.classes] for each in labels])
     vectors = np.concatenate([part.vectors for part in rows])
