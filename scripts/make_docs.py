@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clara import corpora, rooms
+from clara.cli import corpora as cli
 
 ROOT = Path(__file__).parents[1]
+_METAVAR = re.compile(r"metavar='(.*?)'")
 _UNSAID = ("", "False", "''", "None", "()")
 MADE = "<!-- Made by `make docs`; change the code instead. -->"
 
@@ -44,11 +47,14 @@ def _commands() -> Iterator[str]:
         (function,) = (node for node in functions if node.name == name)
         doc, _, arguments = inspect.cleandoc(ast.get_docstring(function) or "").partition("Args:\n")
         yield from ("", f"## clara {name}", "", doc.partition("Raises:\n")[0].strip(), "")
+        yield from (f"    clara {name} {_usage(function)}", "")
         described = _described(arguments)
         for argument, annotation, default in _arguments(function):
             if argument == "arguments":
                 continue
-            option = argument if "Positional" in annotation else "--" + argument.replace("_", "-")
+            option = "--" + argument.replace("_", "-")
+            if "Positional" in annotation:
+                option = _shown(argument, annotation)
             usual = "" if default in _UNSAID else f" Unless given: {default}."
             yield f"- `{option}`: {described.get(argument, '')}{usual}"
     yield ""
@@ -68,6 +74,26 @@ def _arguments(function: ast.FunctionDef) -> Iterator[tuple[str, str, str]]:
         yield argument.arg, annotation, ast.unparse(default) if default is not None else ""
 
 
+def _usage(function: ast.FunctionDef) -> str:
+    """What is typed behind the name of a command."""
+    words = []
+    for argument, annotation, default in _arguments(function):
+        if "Positional" in annotation:
+            words.append(_shown(argument, annotation))
+            if "metavar" not in annotation:
+                words[-1] += " ..." if "tuple" in annotation else ""
+                words[-1] = f"[{words[-1]}]" if default else words[-1]
+        elif argument != "arguments" and not default:
+            words.append(f"--{argument.replace('_', '-')} ...")
+    return " ".join([*words, "[options]"])
+
+
+def _shown(argument: str, annotation: str) -> str:
+    """What stands for a positional argument."""
+    said = _METAVAR.search(annotation)
+    return said[1] if said else argument.upper()
+
+
 def _described(arguments: str) -> dict[str, str]:
     """Argument to what a Google docstring says of it."""
     found: dict[str, str] = {}
@@ -82,22 +108,28 @@ def _described(arguments: str) -> dict[str, str]:
 
 
 def _corpora() -> Iterator[str]:
+    records = {name: corpora.get(name) for name in corpora.names()}
     yield from ("# Corpora", "", MADE, "")
-    yield "Each is read in its official layout; `clara corpora NAME` says the same in a terminal."
-    yield "To add one, see [CONTRIBUTING.md](../CONTRIBUTING.md)."
-    for name in corpora.names():
-        corpus = corpora.get(name)
-        yield from ("", f"## {name}", "", f"{corpus.title}. {corpus.size}", "")
-        yield f"- Licence: {corpus.licence}"
-        yield f"- Cite: {corpus.cite}"
-        yield f"- Home: {corpus.homepage or '-'}"
-        yield f"- Languages: {', '.join(corpus.languages) or '-'}"
-        yield f"- Splits: {', '.join(corpus.splits)}"
-        for kind, values in corpus.labels.items():
-            shown = ", ".join(values[:12]) + (", ..." if len(values) > 12 else "")
-            yield f"- {kind} ({len(values)}): {shown}"
-        yield f"- To obtain: {corpus.obtain}"
+    yield "Each is read in its official layout. `clara corpora` prints this list, and"
+    yield "`clara corpora NAME` what is below; `--json` has all labels. How they are split where"
+    yield "their owners leave it open says [data.md](data.md); to add one, see"
+    yield "[CONTRIBUTING.md](../CONTRIBUTING.md)."
+    lines = [cli.line(f"[{name}](#{name})", corpus) for name, corpus in records.items()]
+    yield from ("", _row(lines[0]), "| --- | --- | ---: | --- | --- |")
+    yield from (_row(line.values()) for line in lines)
+    for name, corpus in records.items():
+        told = cli.fields(name, corpus)
+        yield from ("", f"## {name}", "", f"{told.pop('title')}: {told.pop('size')}.", "")
+        yield from (f"- {_capital(field)}: {text}" for field, text in told.items() if text != "-")
     yield ""
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 if __name__ == "__main__":

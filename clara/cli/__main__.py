@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import clara
 import clara.cli
@@ -87,11 +87,33 @@ def _call(command: str, function: Callable[..., Any], rest: list[str]) -> None:
         return
     tyro = importlib.import_module("tyro")
     tyro.cli(
-        function,
+        _named(function, tyro),
         prog=f"clara {command}",
         args=rest,
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff),
     )
+
+
+def _named(function: Callable[..., Any], tyro: Any) -> Callable[..., Any]:
+    """A command whose positional arguments are called by their names, not by their types."""
+    signature = inspect.signature(function)
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in signature.parameters.items():
+        if getattr(hints[name], "__metadata__", ()) == tyro.conf.Positional[Any].__metadata__:
+            shown = name.upper()
+            if get_origin(get_args(hints[name])[0]) is tuple:
+                shown += " ..."
+            if parameter.default is not parameter.empty:
+                shown = f"[{shown}]"
+            hints[name] = Annotated[hints[name], tyro.conf.arg(metavar=shown)]
+
+    def call(*args: Any, **options: Any) -> None:
+        function(*args, **options)
+
+    call.__doc__, call.__annotations__ = function.__doc__, hints
+    named = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items()]
+    call.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+    return call
 
 
 def _help() -> str:

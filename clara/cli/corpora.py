@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["corpora"]
 
 _NOT_FOR_SALE = re.compile(r"\bNC\b|non-?commercial|academic|research", re.IGNORECASE)
+_HOURS = re.compile(r"([\d,.]+) h\b")
+_DETAILS = re.compile(r"; | \(")
 _SHOWN = 5
+_MOST, _FIRST = 50, 10  # words that are shown in full, and how many of more of them
 
 
 def corpora(
@@ -59,34 +62,51 @@ def corpora(
 
 
 def _list(*, json: bool) -> None:
-    records = {each: _record(room.get(each)) for each in room.names()}
+    found = {each: room.get(each) for each in room.names()}
     if json:
-        _output.show_json(records)
+        _output.show_json({name: _record(corpus) for name, corpus in found.items()})
         return
-    columns = ("title", "languages", "licence", "size", "download")
-    _output.show_table(
-        [
-            {"name": each, **{column: _text(record[column]) for column in columns}}
-            for each, record in records.items()
-        ]
-    )
+    _output.show_table([line(name, corpus) for name, corpus in found.items()], right=("hours",))
     _output.note("More on one: clara corpora NAME. To fetch it: clara corpora get NAME FOLDER")
 
 
+def line(name: str, corpus: room.Corpus) -> dict[str, str]:
+    """The least that tells a corpus from others: what fits on a line of a terminal."""
+    hours = _HOURS.search(corpus.size)
+    several = len(corpus.languages) > 1
+    return {
+        "name": name,
+        "languages": f"{len(corpus.languages)} languages" if several else _spoken(corpus),
+        "hours": hours[1] if hours else "-",
+        "licence": _DETAILS.split(corpus.licence)[0],
+        "download": "-" if corpus.yours else _download(corpus).rpartition(", ")[2],
+    }
+
+
+def fields(name: str, corpus: room.Corpus) -> dict[str, str]:
+    """All that a person may want to know of a corpus, in the order in which it is asked."""
+    told = {
+        "title": corpus.title,
+        "size": corpus.size,
+        "languages": _spoken(corpus),
+        "licence": corpus.licence,
+        "splits": _text(corpus.splits),
+        **{f"labels ({kind})": _text(values) for kind, values in corpus.labels.items()},
+        "cite": corpus.cite,
+        "homepage": corpus.homepage or "-",
+        "obtain": corpus.obtain,
+    }
+    if corpus.downloads:
+        told["download"] = f"clara corpora get {name} FOLDER ({_download(corpus)})"
+    return told
+
+
 def _tell(name: str, *, json: bool) -> None:
-    record = _record(room.get(name))
+    corpus = room.get(name)
     if json:
-        _output.show_json(record)
-        return
-    fields: dict[str, str] = {}
-    for key, value in record.items():
-        if key == "downloads":
-            continue
-        if isinstance(value, Mapping):
-            fields |= {f"{key} ({kind})": _text(values) for kind, values in value.items()}
-        else:
-            fields[key] = _text(value)
-    _output.show_fields(fields, name)
+        _output.show_json(_record(corpus))
+    else:
+        _output.show_fields(fields(name, corpus), name)
 
 
 def _get(name: str, folder: Path, only: Sequence[str], *, keep: bool, json: bool) -> None:
@@ -142,6 +162,12 @@ def _record(corpus: room.Corpus) -> dict[str, object]:
     }
 
 
+def _spoken(corpus: room.Corpus) -> str:
+    if corpus.languages == room.MANY:
+        return "many"
+    return "any" if corpus.yours else _text(corpus.languages)
+
+
 def _download(corpus: room.Corpus) -> str:
     """What `get` would fetch, in few words."""
     if not corpus.downloads:
@@ -150,9 +176,11 @@ def _download(corpus: room.Corpus) -> str:
 
     sizes = [each.size for each in corpus.downloads]
     files = f"{len(sizes)} files" if len(sizes) > 1 else "1 file"
+    if corpus.partial:
+        return f"{files}, the tables"
     if not any(sizes):
         return files
-    return f"{files}, {'' if all(sizes) else 'more than '}{size_text(sum(sizes))}"
+    return f"{files}, {'' if all(sizes) else 'over '}{size_text(sum(sizes))}"
 
 
 def _few(names: Sequence[str]) -> str:
@@ -160,8 +188,9 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value or "-"
-    assert isinstance(value, Sequence)
-    return ", ".join(value) or "-"
+def _text(value: Sequence[str]) -> str:
+    """Words with commas between them: all, or where they are a flood their number and the first."""
+    between = "; " if any("," in word for word in value) else ", "
+    if len(value) <= _MOST:
+        return between.join(value) or "-"
+    return f"{len(value):,} (all with --json): {between.join(value[:_FIRST])}{between}..."

@@ -27,6 +27,8 @@ EMOTIONS = (
     "bored",
 )
 GENDERS = ("man", "woman")
+MANY = ("mul",)
+"""The languages of a corpus that has more of them than can be listed (ISO 639-2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class Corpus:
         size: Clips, hours and download, for people.
         obtain: How to get it, and which folder to hand to `read`.
         splits: Its official splits or folds; made by speaker where there are none.
-        languages: BCP 47 tags of what is spoken; empty for none, or for any.
+        languages: BCP 47 tags of what is spoken; `MANY`; or empty for none, or for any.
         labels: Kind of label to every value it can take. A kind that is not listed is open: its
             values are those of the data.
         read: Walks a folder in the official layout. It raises `LayoutError` where a file that

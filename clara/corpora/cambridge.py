@@ -49,7 +49,7 @@ def _place(root: Path, url: str, where: str) -> Path:
 corpus = Corpus(
     title="Cambridge Dictionary",
     homepage="https://dictionary.cambridge.org",
-    licence="all rights reserved, Cambridge University Press & Assessment",
+    licence="all rights reserved (Cambridge University Press & Assessment)",
     cite="Cambridge Dictionary, Cambridge University Press & Assessment",
     size="up to 143,000 clips, two of each word",
     obtain="It is not handed out, and the site does not allow crawling: ask the publisher. List "

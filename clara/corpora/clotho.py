@@ -68,8 +68,8 @@ def _about(root: Path, part: str) -> dict[str, dict[str, str]]:
 corpus = Corpus(
     title=_TITLE,
     homepage="https://zenodo.org/records/4783391",
-    licence="Tampere University licence for the captions, non-commercial; each recording has the "
-    "Creative Commons licence of its owner",
+    licence="non-commercial captions (Tampere University); each recording has the Creative Commons "
+    "licence of its owner",
     cite="Drossos, Lipping and Virtanen, Clotho: An Audio Captioning Dataset, 2020, "
     "doi:10.1109/ICASSP40776.2020.9052990",
     size="5,929 clips, 29,645 captions, 37 h, 7 GB",

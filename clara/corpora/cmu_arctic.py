@@ -91,7 +91,7 @@ def _read(root: Path) -> Iterator[Entry]:
 corpus = Corpus(
     title="CMU Arctic",
     homepage="http://www.festvox.org/cmu_arctic/",
-    licence="free for any use with its notice kept (BSD-like, Carnegie Mellon University)",
+    licence="BSD-like (Carnegie Mellon University): free for any use with its notice kept",
     cite="Kominek and Black, The CMU Arctic speech databases, 2004, SSW5",
     size="15,583 clips of 18 voices, 13.6 h, 1.6 GB",
     obtain="Download http://festvox.org/cmu_arctic/packed/cmu_us_VOICE_arctic.tar.bz2 for any of "

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clara.corpora import GENDERS, Corpus, _files
+from clara.corpora import GENDERS, MANY, Corpus, _files
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -114,12 +114,13 @@ corpus = Corpus(
     licence="CC0 1.0",
     cite="Ardila et al., Common Voice: A Massively-Multilingual Speech Corpus, 2020, "
     "https://aclanthology.org/2020.lrec-1.520",
-    size="11.0: 24,231 h in 100 languages, 568 GB; 24.0: 38,932 h in 289 languages",
+    size="24,231 h in 100 languages, 568 GB (11.0); 38,932 h in 289 languages (24.0)",
     obtain="Since October 2025 Mozilla Data Collective alone hands it out: make an account at "
     "https://datacollective.mozillafoundation.org, accept the terms of a locale, download its "
     "cv-corpus-VERSION-LOCALE.tar.gz, unpack it and give the folder that holds train.tsv, or one "
     "that holds several such folders.",
     splits=tuple(_SPLITS),
+    languages=MANY,
     labels={
         "gender": GENDERS,
         "age": tuple(_AGES.values()),

@@ -110,7 +110,7 @@ def _entry(path: Path, fields: list[str], actor: dict[str, str], heard: list[str
 corpus = Corpus(
     title="CREMA-D",
     homepage="https://github.com/CheyneyComputerScience/CREMA-D",
-    licence="ODbL 1.0, contents DbCL 1.0",
+    licence="ODbL 1.0 (its contents DbCL 1.0)",
     cite="Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, 2014, "
     "doi:10.1109/TAFFC.2014.2336244",
     size="7,442 clips of 91 actors, 5.3 h, 7.6 GB with the videos",

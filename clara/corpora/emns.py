@@ -79,7 +79,7 @@ def _entry(row: Mapping[str, str], folder: Path, where: str) -> Entry:
 corpus = Corpus(
     title="EMNS",
     homepage="https://www.openslr.org/136",
-    licence="stated as Apache-2.0 and as CC BY 4.0; its page on OpenSLR decides",
+    licence="Apache-2.0 or CC BY 4.0 (both are stated; its page on OpenSLR decides)",
     cite="Noriy et al., EMNS /Imz/ Corpus: An emotive single-speaker dataset for narrative "
     "storytelling in games, television and graphic novels, 2023, arXiv:2305.13137",
     size="1,205 clips of 1 speaker, 2.3 h",

@@ -81,7 +81,7 @@ def _entry(path: Path, speaker: str, emotion: str, sentence: str) -> Entry:
 corpus = Corpus(
     title=_TITLE,
     homepage="https://www.openslr.org/115",
-    licence="its own: non-commercial research, teaching, publication and personal experiments",
+    licence="non-commercial (its own: research, teaching, publication and personal experiments)",
     cite="Adigwe et al., The Emotional Voices Database: Towards Controlling the Emotion Dimension "
     "in Voice Generation Systems, 2018, arXiv:1806.09514",
     size="7,000 clips of 4 speakers, 9.5 h",

@@ -113,7 +113,7 @@ def _load(path: Path) -> list[Any]:
 corpus = Corpus(
     title="MACS",
     homepage="https://zenodo.org/records/5114771",
-    licence="Tampere University licences for the annotations and for the audio, non-commercial",
+    licence="non-commercial (Tampere University, for the annotations and for the audio)",
     cite="Martin-Morato and Mesaros, Diversity and Bias in Audio Captioning Datasets, "
     "DCASE Workshop 2021, pages 90-94",
     size="3,930 clips of 10 s, 17,275 captions, 10.9 h, 13 GB (of 41 GB to download)",

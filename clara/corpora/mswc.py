@@ -107,7 +107,8 @@ corpus = Corpus(
     size="23.4 million clips of 340,000 words, 6,000 h in 50 languages, 124 GB",
     obtain="For each language download https://mswc.mlcommons-storage.org/audio/LANG.tar.gz and "
     "https://mswc.mlcommons-storage.org/splits/LANG.tar.gz (LANG is a code such as en or zh-CN), "
-    "unpack both into one folder and give that.",
+    "unpack both into one folder and give that; or, for English: "
+    "clara corpora get mswc FOLDER --only en.",
     splits=tuple(_SPLITS.values()),
     languages=tuple(_LANGUAGES),
     labels={"gender": GENDERS},

@@ -34,7 +34,7 @@ def _read(root: Path) -> Iterator[Entry]:
 corpus = Corpus(
     title="Tunebot",
     homepage="https://interactiveaudiolab.github.io/resources/datasets/tunebot.html",
-    licence="on request, for research; not to be passed on",
+    licence="for research, on request; not to be passed on",
     cite="Cartwright and Pardo, Building a Music Search Database Using Human Computation, 2012",
     size="10,000 recordings, 66 h, 7 GB",
     obtain="Ask for it at "

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clara.corpora import Corpus, _files
+from clara.corpora import MANY, Corpus, _files
 from clara.errors import DataError, LayoutError
 from clara.records import Entry
 from clara.text import subtitles
@@ -70,5 +70,6 @@ corpus = Corpus(
     ".json3, write manifest.csv with the columns path, subtitle, language and title (and id, the "
     "video's), and give the folder that holds it.",
     splits=("train", "valid", "test"),
+    languages=MANY,
     read=_read,
 )

@@ -73,6 +73,20 @@ def test_each_command_has_a_function_of_its_name_and_help(name, capsys):
     assert "usage" in capsys.readouterr().out.lower()
 
 
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [
+        ("prepare", "[OPTIONS] CORPUS SOURCE OUT"),
+        ("stats", "[FOLDERS ...]"),
+        ("leaks", " A [B] "),
+        ("corpora", "[NAME | get NAME FOLDER]"),
+    ],
+)
+def test_arguments_are_called_by_their_names(name, usage, capsys):
+    assert code_of([name, "--help"]) == 0
+    assert usage in " ".join(capsys.readouterr().out.partition("\n\n")[0].split())
+
+
 def test_no_command_imports_anything_heavy_at_its_top():
     imports = ", ".join(f"clara.cli.{name}" for name in rooms.names("cli"))
     code = (
