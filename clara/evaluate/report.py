@@ -36,7 +36,7 @@ def rows(results: Results) -> list[dict[str, object]]:
                 "chance": scores.chance,
                 "majority": scores.detail.get("majority"),
                 "clips": scores.support,
-                "leaked": scores.detail.get("overlap", {}).get("source", 0),
+                "left out": scores.detail.get("overlap", {}).get("source", 0),
                 "seen": scores.seen,
             }
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,8 @@ from clara.shards import Index
 
 Ints = npt.NDArray[np.int64]
 
+_TOLD = 1 << 18
+
 
 class Leak(NamedTuple):
     """Two recordings that are one, or pieces of one.
@@ -31,16 +33,14 @@ class Leak(NamedTuple):
     Attributes:
         a: Row of the one.
         b: Row of the other.
-        how: "source" or "sound".
-        what: The id of the source; or how alike they sound, from 0 to 1.
+        likeness: How alike they sound, from 0 to 1; None where their source is the same.
         offset: Where `a` begins in `b`, in seconds, if it is known from the sound.
     """
 
     a: int
     b: int
-    how: str
-    what: str
-    offset: float | None
+    likeness: float | None = None
+    offset: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,7 @@ class Leaks:
     def pairs(self) -> Iterator[Leak]:
         """Every two recordings, those that share a source first."""
         for mine, theirs in self.by_source.pairs():
-            sources = self.a.arrow("source").take(mine).to_pylist()
-            for row, other, source in zip(mine.tolist(), theirs.tolist(), sources, strict=True):
-                yield Leak(row, other, "source", source, None)
+            yield from itertools.starmap(Leak, zip(mine.tolist(), theirs.tolist(), strict=True))
         yield from self._sounding()
 
     def leaked(self) -> tuple[int, int]:
@@ -101,7 +99,7 @@ class Leaks:
         sound = min(len(self.by_sound.a), max(most // 2, most - self.by_source.count()))
         shown = itertools.islice(self.pairs(), most - sound)
         heard = itertools.islice(self._sounding(), sound)
-        return [self.told(leak) for leak in dict.fromkeys((*shown, *heard))]
+        return list(self.told(dict.fromkeys((*shown, *heard))))
 
     def as_json(self) -> dict[str, Any]:
         """The figures, and the first pairs, as JSON values."""
@@ -118,22 +116,28 @@ class Leaks:
             "examples": self.examples(100),
         }
 
-    def told(self, leak: Leak) -> dict[str, Any]:
-        """A pair by name."""
-        part_a, part_b = self.parts
-        return {
-            "a": self.a.key(leak.a),
-            "part_a": part_a.names[part_a.codes[leak.a]],
-            "b": self.b.key(leak.b),
-            "part_b": part_b.names[part_b.codes[leak.b]],
-            "how": leak.how,
-            "what": leak.what,
-            "offset": leak.offset,
-        }
+    def told(self, leaks: Iterable[Leak]) -> Iterator[dict[str, Any]]:
+        """Pairs by name; of some thousand the names are read at a time."""
+        rest = iter(leaks)
+        while some := list(itertools.islice(rest, _TOLD)):
+            one = _Names(self.a, self.parts[0], np.array([leak.a for leak in some]))
+            other = _Names(self.b, self.parts[1], np.array([leak.b for leak in some]))
+            for number, leak in enumerate(some):
+                mine, theirs = one.of(number), other.of(number)
+                heard = leak.likeness is not None
+                yield {
+                    "a": mine.key,
+                    "part_a": mine.part,
+                    "b": theirs.key,
+                    "part_b": theirs.part,
+                    "how": "sound" if heard else "source",
+                    "what": f"{leak.likeness:.3f}" if heard else mine.source,
+                    "offset": leak.offset,
+                }
 
     def _sounding(self) -> Iterator[Leak]:
         for row, other, likeness, offset in self.by_sound.rows():
-            yield Leak(row, other, "sound", f"{likeness:.3f}", round(offset, 2))
+            yield Leak(row, other, likeness, round(offset, 2))
 
     def _heard(self) -> Mapping[tuple[int, int], tuple[int, int]]:
         (codes_a, _), (codes_b, names_b) = self.parts
@@ -146,6 +150,41 @@ class Leaks:
             )
             for number in np.unique(pair).tolist()
         }
+
+
+class _Name(NamedTuple):
+    """What a recording is called: its key, part and source."""
+
+    key: str
+    part: str
+    source: str
+
+
+class _Names:
+    """The names of some recordings, read together.
+
+    Args:
+        index: The set.
+        parts: Its parts.
+        rows: int64 `[R]`.
+    """
+
+    def __init__(self, index: Index, parts: Parts, rows: Ints) -> None:
+        there = np.zeros(len(index), dtype=bool)
+        there[rows] = True
+        view = index.select(mask=there)
+        named = np.flatnonzero(there)
+        columns = (view.column("corpus"), view.column("key"), view.column("source"))
+        codes = parts.codes[named].tolist()
+        self._names = [
+            _Name(f"{corpus}/{key}", parts.names[code], source)
+            for code, corpus, key, source in zip(codes, *columns, strict=True)
+        ]
+        self._places: list[int] = np.searchsorted(named, rows).tolist()
+
+    def of(self, number: int) -> _Name:
+        """The name of the recording at a place in `rows`."""
+        return self._names[self._places[number]]
 
 
 def find(
@@ -184,4 +223,4 @@ def write_csv(leaks: Leaks, path: Path) -> None:
     with replacing(path) as file:
         table = csv.DictWriter(codecs.getwriter("utf-8")(file), columns, lineterminator="\n")
         table.writeheader()
-        table.writerows(leaks.told(leak) for leak in leaks.pairs())
+        table.writerows(leaks.told(leaks.pairs()))

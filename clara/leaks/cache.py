@@ -27,7 +27,7 @@ def mark(index: Index, rows: npt.NDArray[np.int64], shard: str) -> str:
     """What changes when the recordings of some rows of a shard, or their fingerprints, do."""
     digest = hashlib.blake2b(f"{VERSION} {_state(shard)}".encode(), digest_size=16)
     for name in ("audio_offset", "audio_size"):
-        digest.update(index.column(name)[rows].astype("<i8").tobytes())
+        digest.update(index.values(name, rows).astype("<i8").tobytes())
     return digest.hexdigest()
 
 

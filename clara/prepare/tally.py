@@ -161,7 +161,8 @@ class Lengths:
         self.bounds = bounds
         self.sums = cells.sums(values)
         width = len(bounds) + 1
-        bars = np.searchsorted(np.array(bounds, values.dtype), values).astype(np.int32)
+        kind = values.dtype if values.dtype.kind == "f" else np.int64
+        bars = np.searchsorted(np.array(bounds, kind), values).astype(np.int32)
         places = cells.each() * np.int32(width) + bars
         self.bars = np.bincount(places, minlength=len(cells) * width).reshape(-1, width)
 

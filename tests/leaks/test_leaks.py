@@ -23,7 +23,7 @@ Shards = Callable[[str, Sequence[tuple[str, Wave, str]]], Index]
 
 
 def pairs(leaks: Leaks) -> set[tuple[str, str, str]]:
-    told = [leaks.told(leak) for leak in leaks.pairs()]
+    told = list(leaks.told(leaks.pairs()))
     keys = [(Path(each["a"]).stem, Path(each["b"]).stem, each["how"]) for each in told]
     assert len(keys) == len(set(keys))
     return set(keys)
