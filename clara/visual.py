@@ -115,7 +115,7 @@ def frames(
         ) from error
 
 
-def changed(pictures: Iterable[Frame], threshold: float = 0.5) -> Iterator[Frame]:
+def changed(pictures: Iterable[Frame], threshold: float = 0.6) -> Iterator[Frame]:
     """The frames at which the scene has changed since the last one of them; the first always.
 
     Args:

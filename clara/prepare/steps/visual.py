@@ -41,7 +41,7 @@ class Visual:
 
     captioner: str = "coca"
     rate: float = 1.0
-    threshold: float = 0.5
+    threshold: float = 0.6
     most: int = 4
     rewriter: str = "rules"
     phrasings: int = 1
