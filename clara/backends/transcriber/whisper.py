@@ -102,8 +102,13 @@ class Whisper:
         return Transcript(tuple(found), tag)
 
     def _features(self, window: Wave) -> Any:
-        heard = self._ears(window, sampling_rate=self._ears.sampling_rate, return_tensors="pt")
-        return heard.input_features.to(self._device)
+        heard = self._ears(
+            window,
+            sampling_rate=self._ears.sampling_rate,
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        return heard.to(self._device)
 
     def _language(self, features: Any) -> str:
         """The language that is likeliest in a window."""
@@ -111,14 +116,14 @@ class Whisper:
         if not getattr(settings, "lang_to_id", None):
             return "en"
         codes = {label: code for code, label in settings.lang_to_id.items()}
-        return str(codes[int(self._network.detect_language(features)[0])])[2:-2]
+        return str(codes[int(self._network.detect_language(features.input_features)[0])])[2:-2]
 
     def _hear(self, features: Any, tag: str, start: float) -> Iterator[Word]:
         """The text of a window that begins at `start`, in parts with times."""
         settings = self._network.generation_config
         many = bool(getattr(settings, "lang_to_id", None))
         told = {"language": tag, "task": "transcribe"} if many else {}
-        said = self._network.generate(features, return_token_timestamps=True, **told)
+        said = self._network.generate(**features, return_token_timestamps=True, **told)
         labels = said["sequences"][0].tolist()
         times = said["token_timestamps"][0].tolist()
         # All that is no text has a label behind it, and the first of these ends the text.
