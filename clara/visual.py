@@ -238,7 +238,7 @@ def _sampled(reel: _Reel, rate: float, start: float, end: float) -> Iterator[Fra
     def due(before: Fraction) -> Iterator[float]:
         """The times that come before one."""
         nonlocal number
-        while (time := start + number / rate) < min(before, end):
+        while (time := start + number / rate) < before and time < end:
             number += 1
             yield time
 
