@@ -47,7 +47,8 @@ def _commands() -> Iterator[str]:
         (function,) = (node for node in functions if node.name == name)
         doc, _, arguments = inspect.cleandoc(ast.get_docstring(function) or "").partition("Args:\n")
         yield from ("", f"## clara {name}", "", doc.partition("Raises:\n")[0].strip(), "")
-        yield from (f"    clara {name} {_usage(function)}", "")
+        if "arguments" not in [argument for argument, _, _ in _arguments(function)]:
+            yield from (f"    clara {name} {_usage(function)}", "")
         described = _described(arguments)
         for argument, annotation, default in _arguments(function):
             if argument == "arguments":
@@ -83,7 +84,7 @@ def _usage(function: ast.FunctionDef) -> str:
             if "metavar" not in annotation:
                 words[-1] += " ..." if "tuple" in annotation else ""
                 words[-1] = f"[{words[-1]}]" if default else words[-1]
-        elif argument != "arguments" and not default:
+        elif not default:
             words.append(f"--{argument.replace('_', '-')} ...")
     return " ".join([*words, "[options]"])
 

@@ -10,6 +10,7 @@ import io
 import math
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -264,6 +265,9 @@ def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Bin
     if isinstance(source, str | os.PathLike):
         name = repr(os.fspath(source))
         try:
+            kind = stat.S_IFMT(Path(source).stat().st_mode)
+            if kind not in (stat.S_IFREG, stat.S_IFDIR):  # who opens a pipe waits for its other end
+                raise fault(name, "it is a pipe or a device", "Give a file")
             return name, Path(source).open("rb")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)

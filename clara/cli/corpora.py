@@ -115,7 +115,7 @@ def _get(name: str, folder: Path, only: Sequence[str], *, keep: bool, json: bool
 
     corpus = room.get(name)
     if corpus.downloads:
-        _output.note(f"{corpus.title}: {corpus.size}. To download: {_download(corpus)}.")
+        _output.note(f"{corpus.title}: {corpus.size}. All to download: {_download(corpus)}.")
         _output.note(f"Licence: {corpus.licence}. Cite: {corpus.cite}.")
         if _NOT_FOR_SALE.search(corpus.licence):
             _output.note("Its owner does not allow commercial use, or limits it: see the licence.")

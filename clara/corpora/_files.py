@@ -92,7 +92,7 @@ def rows(
             else:
                 reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
             header = [name.strip() for name in names or next(reader, [])]
-            check_columns(path, header, columns)
+            check_columns(path, header, columns, delimiter)
             for cells in reader:
                 if not any(cell.strip() for cell in cells):
                     continue
@@ -141,7 +141,11 @@ def content(path: Path, what: str) -> bytes:
 
 
 def _unread(what: str, path: Path, error: Exception) -> LayoutError:
-    found = error.strerror if isinstance(error, OSError) else error
+    found = str(getattr(error, "strerror", None) or error)
+    if isinstance(error, UnicodeDecodeError):
+        found = "another encoding, or no text at all; save it as text in UTF-8"
+    elif found == "unexpected end of data":
+        found = "a quotation mark that is never closed"
     return LayoutError(f"Expected {what} at {path}, but found: {found}.")
 
 
@@ -167,7 +171,9 @@ def festvox(path: Path) -> Iterator[tuple[str, str]]:
         yield match[1], match[2].replace('\\"', '"').strip()
 
 
-def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -> None:
+def check_columns(
+    path: Path, found: Collection[str], wanted: Collection[str], delimiter: str = ","
+) -> None:
     """Checks that a table has the columns that are wanted, and each name once.
 
     Raises:
@@ -187,7 +193,8 @@ def check_columns(path: Path, found: Collection[str], wanted: Collection[str]) -
         )
     raise LayoutError(
         f"Expected the columns {', '.join(missing)} in {path}, but its first line has: "
-        f"{_clipped(', '.join(found)) or 'nothing'}."
+        f"{_clipped(', '.join(found)) or 'nothing'}"
+        f"{f'; part them by {delimiter!r}' if len(found) == 1 else ''}."
     )
 
 
@@ -320,6 +327,9 @@ def in_any_format(path: Path) -> Path:
     from clara.audio.io import find  # heavy for a listing of corpora
 
     try:
+        # Where a part of a corpus was not fetched, no other format needs to be looked for.
+        if path.is_file() or not path.parent.is_dir():
+            return path
         return find(path) or path
     except OSError:  # such as a name that is too long: told when it is read
         return path

@@ -182,6 +182,9 @@ def _near(name: str) -> str:
     """The name of ours that was most likely meant by one that is not, or nothing."""
     if _own(name) or name.startswith(("label.", "extra.")):
         return ""
+    head, dot, kind = name.partition(".")
+    if dot and difflib.get_close_matches(head, ("label", "labels"), 1, cutoff=0.8):
+        return f"label.{kind}"
     near = difflib.get_close_matches(name, (*_FIELDS, *_KINDS, "text", "label."), 1, cutoff=0.8)
     return "label.KIND" if near == ["label."] else near[0] if near else ""
 

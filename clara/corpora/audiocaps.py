@@ -69,10 +69,10 @@ corpus = Corpus(
     cite="Kim et al., AudioCaps: Generating Captions for Audios in The Wild, 2019, "
     "doi:10.18653/v1/N19-1011",
     size="51,308 clips of 10 s, 57,188 captions, 143 h",
-    obtain="Run `git clone https://github.com/cdjkim/audiocaps`. The audio is not handed out freely "
-    "(its owners send that of 2.0 to who asks by the form in dataset2.0/README.md): cut 10 s from "
-    "start_time of each video, name them ID_START.wav or ID.wav (or another format, and with a Y "
-    "before the ID if you like), put them below that folder, and give it.",
+    obtain="Run `git clone https://github.com/cdjkim/audiocaps`. The audio is not handed out "
+    "freely (dataset2.0/README.md has a form to ask for that of 2.0): cut 10 s from start_time of "
+    "each video, name them ID_START.wav or ID.wav (or another format, and with a Y before the ID "
+    "if you like), put them below that folder, and give it.",
     splits=("train", "valid", "test"),
     partial=True,
     downloads=tuple(

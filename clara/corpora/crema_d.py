@@ -114,9 +114,10 @@ corpus = Corpus(
     cite="Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, 2014, "
     "doi:10.1109/TAFFC.2014.2336244",
     size="7,442 clips of 91 actors, 5.3 h, 7.6 GB with the videos",
-    obtain="Install Git LFS, run `git lfs clone "
-    "https://github.com/CheyneyComputerScience/CREMA-D` and give that folder. A zip from the site "
-    "holds pointers in place of recordings.",
+    obtain="Install Git LFS (`git lfs install`), run `git clone "
+    "https://github.com/CheyneyComputerScience/CREMA-D` and give that folder. Without the videos: "
+    "set GIT_LFS_SKIP_SMUDGE=1 for the clone, then run `git lfs pull --include 'AudioWAV/*,*.csv'` "
+    "in the folder. A zip from the site holds pointers in place of recordings.",
     splits=("train", "valid", "test"),
     languages=("en",),
     labels={

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clara.corpora import Corpus, Download, _files
+from clara.corpora import Corpus, Download, _files, _yaml
 from clara.errors import LayoutError
 from clara.records import Entry
 
@@ -21,7 +21,6 @@ __all__ = ["corpus"]
 
 _SCENES = {"airport": "airport", "public_square": "public square", "park": "park"}
 _NAME = re.compile(r"(?P<scene>[a-z_]+)-(?P<place>[a-z]+-\d+)-\d+-\w+\.wav")
-_DEEPEST = 10  # the levels of stream, document, files, clip, annotations, annotation and tags are 8
 _AUDIO = {  # those of the 21 archives that hold airports, parks and public squares: bytes and MD5
     1: (1_657_550_587, "aca4ebfd9ed03d5f747d6ba8c24bc728"),
     2: (1_666_219_450, "c4f170408ce77c8c70c532bf268d7be0"),
@@ -36,7 +35,10 @@ _AUDIO = {  # those of the 21 archives that hold airports, parks and public squa
 
 def _read(root: Path) -> Iterator[Entry]:
     path = _files.require(root, "MACS.yaml", "MACS")
-    clips = _load(path)
+    whole = _yaml.load(path)
+    clips = whole.get("files") if isinstance(whole, dict) else None
+    if not isinstance(clips, list):
+        raise LayoutError(f"Expected a list `files` in {path}, but found none.")
     found = _files.media(root)
     for number, clip in enumerate(clips, start=1):
         where = f"entry {number} of {path}"
@@ -76,38 +78,6 @@ def _facts(clip: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     if not isinstance(clip["filename"], str):
         raise TypeError("a filename is text")
     return clip["filename"], tuple(filter(None, sentences)), tuple(tags)
-
-
-def _check_shape(events: Iterable[Any]) -> None:
-    """Refuses what is nested deeper than this file is, and what stands for other parts.
-
-    The first would end the process, the second grow without bounds.
-    """
-    depth = 0
-    for event in events:
-        name = type(event).__name__
-        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
-        if depth > _DEEPEST or name == "AliasEvent":
-            raise ValueError("lists in lists, or references, that it never had")
-
-
-def _load(path: Path) -> list[Any]:
-    import yaml
-
-    # All is text: a sentence may be "no", which is no false. In C it is thirty times as fast.
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    content = _files.content(path, "YAML")
-    try:
-        _check_shape(yaml.parse(content, loader))
-        whole = yaml.load(content, loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise LayoutError(
-            f"Expected YAML at {path}, but found: {' '.join(str(error).split())}."
-        ) from error
-    if not isinstance(whole, dict) or not isinstance(whole.get("files"), list):
-        raise LayoutError(f"Expected a list `files` in {path}, but found none.")
-    clips: list[Any] = whole["files"]
-    return clips
 
 
 corpus = Corpus(

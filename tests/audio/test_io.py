@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -292,6 +293,15 @@ def test_paths_that_cannot_be_opened(tmp_path: Path) -> None:
     raw.write_bytes(bytes(100))
     with pytest.raises(AudioError, match="not audio"):
         load(raw)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_has_no_end_is_not_opened(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "clip.wav")
+    for read in (load, probe):
+        with pytest.raises(AudioError, match="it is a pipe or a device") as caught:
+            read(tmp_path / "clip.wav")
+        assert caught.value.cause == "it is a pipe or a device"
 
 
 def test_names_that_are_not_utf_8(tmp_path: Path) -> None:

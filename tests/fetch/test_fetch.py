@@ -452,7 +452,7 @@ def test_the_command_fetches(module: Any, beeps: Corpus, tmp_path: Path):
     out, said = run.communicate(timeout=60)
     assert (run.returncode, out) == (0, "")
     assert said.splitlines() == [
-        "Beeps: 4 clips. To download: 2 files, 201 kB.",
+        "Beeps: 4 clips. All to download: 2 files, 201 kB.",
         "Licence: CC BY 4.0. Cite: Nobody, Beeps, 2024.",
         "Fetching beeps.tar.gz from 127.0.0.1.",
         "Unpacking beeps.tar.gz.",
