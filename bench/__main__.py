@@ -1,46 +1,67 @@
-"""Runs every benchmark in its own process and writes docs/performance.md."""
+"""Runs benchmarks, each in its own process, and writes their sections of docs/performance.md.
+
+`python -m bench` runs all, `python -m bench mel index` runs these two and leaves the other sections
+as they are.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import bench
-from bench._timing import Report, machine
 
 HEAD = """# Performance
 
-`make bench` measured these figures and wrote this page. The contenders of a table take turns in
-one run, and a ratio is the median of the ratios of neighbours: it stands where the speeds drift
+`make bench` measures these figures and writes this page; `python -m bench NAME` measures one
+section again, so each says under what load it was measured. The contenders of a table take turns
+in one run, and a ratio is the median of the ratios of neighbours: it stands where the speeds drift
 because the machine has other work. Ratios carry over to other machines, speeds do not.
-
-Machine: {machine}
 """
 
 
 def main() -> None:
+    names = sorted(m.name for m in pkgutil.iter_modules(bench.__path__) if m.name[0] != "_")
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=9, help="rounds that are counted")
     parser.add_argument("--out", type=Path, default=Path("docs/performance.md"))
     arguments = parser.parse_args()
-    pages = [HEAD.format(machine=machine("torch", "numpy"))]
-    for name in sorted(module.name for module in pkgutil.iter_modules(bench.__path__)):
-        if name.startswith("_"):
-            continue
+    unknown = set(arguments.names) - set(names)
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    failed = []
+    for name in arguments.names or names:
         print(f"bench.{name} ...", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", f"bench.{name}", "--rounds", str(arguments.rounds)]
-        done = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, check=True, text=True)
-        section = Report(**json.loads(done.stdout)).markdown()
-        print(section, flush=True)
-        pages.append(section + "\n")
-    arguments.out.parent.mkdir(exist_ok=True)
-    partial = arguments.out.with_suffix(".partial")
-    partial.write_text("\n".join(pages))
-    partial.replace(arguments.out)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            failed.append(name)  # a contender is missing, say
+            continue
+        print(done.stdout, flush=True)
+        write(arguments.out, done.stdout)
+    if failed:
+        sys.exit(f"Not measured: {', '.join(failed)}.")
+
+
+def write(path: Path, section: str) -> None:
+    """Puts a section into the page, in the place of the one of its title if there is one."""
+    before = path.read_text() if path.exists() else ""
+    sections = {title(text): text for text in before.split("\n## ")[1:]}
+    text = section.removeprefix("## ")
+    sections[title(text)] = text
+    page = "\n## ".join([HEAD, *(f"{each.strip()}\n" for each in sections.values())])
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(page)
+    partial.replace(path)
+
+
+def title(section: str) -> str:
+    return section.partition("\n")[0].strip()
 
 
 if __name__ == "__main__":

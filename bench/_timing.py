@@ -62,6 +62,35 @@ class Report:
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
 
 
+@dataclass(frozen=True)
+class Table:
+    """What was measured where nobody competes.
+
+    Attributes:
+        title: Of the section.
+        text: What was done, and under which conditions, in Markdown.
+        columns: What stands in them.
+        rows: Of the table.
+        notes: What follows from the figures, in Markdown.
+    """
+
+    title: str
+    text: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """A section with the table."""
+        lines = [f"## {self.title}", "", self.text, ""]
+        lines += [_line(self.columns), _line(["---"] * len(self.columns)), *map(_line, self.rows)]
+        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def figure(value: float) -> str:
     """Three digits that count.
 
@@ -113,7 +142,7 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
-def main(report: Callable[[int], Report]) -> None:
+def main(report: Callable[[int], Report | Table]) -> None:
     """What `python -m bench.NAME` does."""
     parser = argparse.ArgumentParser(description=report.__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="rounds that are counted")

@@ -56,3 +56,27 @@ def test_one_line_on_the_machine(timing: ModuleType) -> None:
     assert "\n" not in line
     assert "torch" in line
     assert f"Python {sys.version.split()[0]}" in line
+
+
+def test_a_section_takes_the_place_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+    write = importlib.import_module("bench.__main__").write
+    page = tmp_path / "docs" / "performance.md"
+    write(page, "## One\n\nslow\n")
+    write(page, "## Two\n\n### inside\n\nfast\n")
+    before = page.read_text()
+    write(page, "## One\n\nfaster\n")
+    assert page.read_text() == before.replace("slow", "faster")
+    assert page.read_text().count("\n## ") == 2
+    assert page.read_text().startswith("# Performance\n")
+    assert [path.name for path in page.parent.iterdir()] == ["performance.md"]
+
+
+def test_a_table_without_contenders(timing: ModuleType) -> None:
+    table = timing.Table("Index", "What was done.", ["stage", "s"], [["open", "1"]], ["A note."])
+    assert table.markdown().splitlines() == [
+        *("## Index", "", "What was done.", ""),
+        *("| stage | s |", "| --- | --- |", "| open | 1 |", "", "A note."),
+    ]
