@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from clara.audio import io
@@ -58,7 +59,7 @@ class CTC:
             self._ears: Any = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model)
             with torch.random.fork_rng([]):  # weights are drawn before they are loaded
                 network: Any = transformers.Wav2Vec2ForCTC.from_pretrained(model)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise _not_one(model, error) from error
         self._network = network.to(device).eval()
         self._device = device
@@ -117,7 +118,7 @@ class CTC:
         try:
             self._tokenizer.set_target_lang(code)
             self._network.load_adapter(code)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise _not_one(f"{self._network.config._name_or_path} ({code})", error) from error
         self._network.to(self._device)
 

@@ -71,6 +71,7 @@ class FasterWhisper:
                 io.resample(wave, rate, _RATE),
                 language=tag or None,
                 beam_size=self._beams,
+                temperature=0.0,  # nothing is drawn: the same recording has the same words
                 word_timestamps=True,
                 vad_filter=True,
                 condition_on_previous_text=False,  # an error would be carried on and on

@@ -18,6 +18,7 @@ from clara.records import Wave
 
 __all__ = ["Whisper"]
 
+_BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError)
 _WINDOW = 30.0  # seconds, that the model hears at once
 _LATE = 1.0  # seconds before the end of a window in which a word may be cut off
 _LEAST = 5.0  # seconds by which to go on at the least
@@ -43,6 +44,7 @@ class Whisper:
         try:
             import torch
             import transformers
+            from safetensors import SafetensorError
         except ImportError as error:
             raise MissingExtraError("the whisper transcriber", "whisper") from error
         try:
@@ -53,7 +55,15 @@ class Whisper:
                 network: Any = kind.from_pretrained(model)
             self._end_of_text = int(self._tokenizer.eos_token_id)
             network.generation_config.alignment_heads  # noqa: B018 (without them it times nothing)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            AttributeError,
+            SafetensorError,
+        ) as error:
             reason = " ".join(str(error).split())[:200]
             raise CheckpointError(
                 f"Expected a Whisper model in the format of transformers at {model!r}, with "

@@ -22,6 +22,7 @@ _SILENCE = 0.3  # which share of the way from soft to loud is silence still
 _WRONG = 0.15  # seconds by which the times of words may be wrong
 _RIGHT = 0.05  # seconds by which they often are: silence farther off may be a stop inside a word
 _SHORTEST = 0.05  # seconds; a shorter hole is inside of a sound
+_STOP = 0.12  # seconds; a shorter one may be the stop of a "t", unless the words are apart there
 _MARGIN = 0.5  # seconds of silence that a piece may have before its words and behind them
 _STEP = 0.1  # seconds between places where a recording without words may be cut
 _NO_SILENCE = 1e3
@@ -80,7 +81,7 @@ def between_words(
     cuts = np.array([0.0, *(cut for cut, _ in places), seconds])
     pauses = np.array([pause for _, pause in places])
     costs = np.zeros(len(cuts))
-    costs[1:-1] = 1 / (pauses + 0.05) + np.where(pauses < _SHORTEST, _NO_SILENCE, 0.0)
+    costs[1:-1] = 1 / (pauses + 0.05) + np.where(pauses == 0, _NO_SILENCE, 0.0)
     starts = np.maximum(cuts[:-1], [word.start - _MARGIN for word in words])
     ends = np.minimum(cuts[1:], [word.end + _MARGIN for word in words])
     chosen = _cheapest(starts, ends, costs, least, longest)
@@ -119,7 +120,10 @@ def _gap(
     near = (before.end - _RIGHT) / FRAME - low, (after.start + _RIGHT) / FRAME - low
     shared = np.minimum(runs[:, 1], near[1]) - np.maximum(runs[:, 0], near[0])
     start, end = runs[shared.argmax()]
-    return (low + (start + end) / 2) * FRAME, max(0.0, float(shared.max())) * FRAME
+    pause = float(end - start) * FRAME
+    apart = after.start - before.end >= _SHORTEST or pause >= _STOP
+    heard = shared.max() > 0 and pause >= _SHORTEST and apart
+    return (low + (start + end) / 2) * FRAME, pause if heard else 0.0
 
 
 def _cheapest(starts: Array, ends: Array, costs: Array, least: float, longest: float) -> list[int]:
