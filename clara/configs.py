@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import types
 import typing
@@ -92,8 +93,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             return float(value)
     elif type(value) is kind:
         return value
-    name = getattr(kind, "__name__", None) if origin is None else None
-    raise UsageError(f"Expected {where} to be {name or kind}, but found {value!r}.")
+    raise UsageError(f"Expected {where} to be {_told(kind)}, but found {value!r}.")
 
 
 def _dataclass(kind: Any, value: Any, where: str) -> Any:
@@ -104,7 +104,15 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
     for name in value:
         if name not in known:
             raise UnknownNameError(f"field of {where}", name, known)
+    missing = [name for name in known if name not in value and _needed(kind, name)]
+    if missing:
+        raise UsageError(f"Expected {where} to say {' and '.join(missing)}, but it does not.")
     return kind(**{name: _convert(hints[name], v, f"{where}.{name}") for name, v in value.items()})
+
+
+def _needed(kind: Any, name: str) -> bool:
+    parameter = inspect.signature(kind).parameters.get(name)
+    return parameter is not None and parameter.default is inspect.Parameter.empty
 
 
 def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -115,4 +123,23 @@ def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
             return _convert(kind, value, where)
         except UsageError:
             continue
-    raise UsageError(f"Expected {where} to be one of {kinds}, but found {value!r}.")
+    told = _told(typing.Union[kinds])  # noqa: UP007
+    raise UsageError(f"Expected {where} to be {told}, but found {value!r}.")
+
+
+def _told(kind: Any) -> str:
+    """A type as a person who writes JSON or TOML calls it.
+
+    >>> _told(tuple[str, ...]), _told(tuple[int, int]), _told(int | None)
+    ('a list of str', 'a list of int, int', 'int or nothing')
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_told, arguments))
+    if origin is typing.Literal:
+        return " or ".join(map(repr, arguments))
+    if origin is tuple:
+        return "a list of " + ", ".join(_told(each) for each in arguments if each is not Ellipsis)
+    if origin is not None or dataclasses.is_dataclass(kind):
+        return "an object with fields"
+    return "nothing" if kind is type(None) else str(getattr(kind, "__name__", kind))

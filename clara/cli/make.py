@@ -13,7 +13,7 @@ __all__ = ["make"]
 
 def make(
     recipe: Positional[Path],
-    out: Positional[Path],
+    out: Positional[str],
     *,
     workers: int | None = None,
     engine: str = "local",

@@ -85,7 +85,7 @@ def make(
     settings = {
         "corpus": "make",
         "name": chain.config.name,
-        "recipe": parts.digest(to_json(chain.config)),
+        "recipe": _lasting(chain),
         **{each: getattr(config, each) for each in ("rate", "shard_size", "seed")},
     }
     todo = list(_jobs(chain, entries, lines, folder))
@@ -121,6 +121,13 @@ def steps(report: Report) -> list[dict[str, Any]]:
             f"Expected {path} to say what the steps did, but it cannot be read: {error}."
         ) from error
     return found
+
+
+def _lasting(chain: Chain) -> dict[str, Any]:
+    """The recipe but for what may change between two runs."""
+    lasting: dict[str, Any] = to_json(chain.config)
+    del lasting["shards"]["allowed_bad"]
+    return lasting
 
 
 def _sources(chain: Chain) -> tuple[list[Entry], list[dict[str, str]]]:

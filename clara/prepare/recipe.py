@@ -19,7 +19,7 @@ from __future__ import annotations
 import glob
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ class Source:
 
     def __post_init__(self) -> None:
         expect(
-            bool(self.shards) != bool(self.corpus) and bool(self.path) <= bool(self.corpus),
-            "a source to have either `corpus`, with its `path`, or `shards`",
+            bool(self.shards) != bool(self.corpus) and bool(self.path) == bool(self.corpus),
+            "a source to have either `corpus` and `path`, or `shards`",
             f"{self.corpus=}, {self.path=} and {self.shards=}".replace("self.", ""),
         )
         expect(self.limit >= 0, "limit to be at least 0", self.limit)
@@ -145,6 +145,12 @@ def read(path: str | Path) -> Chain:
     except ValueError as error:  # of TOML and of UTF-8
         raise UsageError(f"Expected a recipe in TOML at {path} but found: {error}.") from error
     expect("name" in found, f"a recipe with a name in {path}", "none; give it `name = ...`")
+    expect("source" in found, f"a [[source]] in {path}", "none; say what goes in")
+    for name in ("source", "step"):
+        once = isinstance(found.get(name), dict)
+        expect(not once, f"[[{name}]] in {path}", f"[{name}]; there may be several")
+    twice = isinstance(found.get("shards"), list)
+    expect(not twice, f"[shards] in {path}", "[[shards]]; there is one")
     config = from_json(ChainConfig, found, str(path))
     folder = path.absolute().parent
     steps = tuple(_step(number, each, folder) for number, each in enumerate(config.step, 1))
@@ -159,7 +165,10 @@ def _step(number: int, settings: Mapping[str, Any], folder: Path) -> tuple[str, 
     if ":" not in name and name not in known:
         raise UnknownNameError("step", name, known)
     given = {key: _local(value, folder) for key, value in settings.items() if key != "do"}
-    step: Step = from_json(rooms.load("prepare.steps", name), given, f"{where} ({name})")
+    kind = rooms.load("prepare.steps", name)
+    called = any("__call__" in vars(each) for each in getattr(kind, "__mro__", ()))
+    expect(called and is_dataclass(kind), f"{where} to name a dataclass that can be called", name)
+    step: Step = from_json(kind, given, f"{where} ({name})")
     return name, step
 
 

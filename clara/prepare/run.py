@@ -141,7 +141,7 @@ def _check_same(path: Location, made: Mapping[str, Any], out: Location) -> None:
     try:
         before = json.loads(path.read_bytes())
         before = {"name": before["corpus"], "limit": 0, **before}
-        differing = [name for name in made if before[name] != made[name]]
+        differing = [name for name in made if before.get(name) != made[name]]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(
             f"Expected {path} to say how {out} was made but it cannot be read; remove {out} "
@@ -151,13 +151,30 @@ def _check_same(path: Location, made: Mapping[str, Any], out: Location) -> None:
         return  # files were mended since; only their shards are made again
     if differing:
         name = differing[0]
-        setting = name not in ("records", "listing", "recordings")
-        now = f"{name} {made[name]}" if setting else "other recordings"
-        was = f"{name} {before[name]}" if setting else "recordings that have changed since"
+        was, now = "recordings that have changed since", "other recordings"
+        if name not in ("records", "listing", "recordings"):
+            was, now = _difference(name, before.get(name), made[name])
         raise UsageError(
             f"The folder {out} was made with {was}, but {now} was asked for; choose another "
             "folder, or remove that one first."
         )
+
+
+def _difference(name: str, before: Any, now: Any) -> tuple[str, str]:
+    """What a setting was and is, named down to the part that differs.
+
+    >>> _difference("recipe", {"step": [{"do": "mix"}]}, {"step": [{"do": "mix", "low": 0.1}]})
+    ('recipe.step.1.low not given', 'recipe.step.1.low 0.1')
+    """
+    if isinstance(before, list) and isinstance(now, list):
+        before, now = (dict(enumerate(each, 1)) for each in (before, now))
+    if isinstance(before, dict) and isinstance(now, dict):
+        for part in (*now, *before):
+            if (pair := (before.get(part), now.get(part)))[0] != pair[1]:
+                return _difference(f"{name}.{part}", *pair)
+    told = ("not given" if each is None else f"{each!s:.60}" for each in (before, now))
+    was, is_ = (f"{name} {each}" for each in told)
+    return was, is_
 
 
 def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> None:

@@ -185,15 +185,23 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, write_corpus, halves: str
 
 def test_another_recipe_for_the_same_folder_is_refused(corpus: Path, tmp_path: Path, halves: str):
     make(cutting(tmp_path, halves), tmp_path / "out", workers=1)
-    with pytest.raises(UsageError, match=r"was made with .* choose another folder"):
+    with pytest.raises(UsageError, match=r"step.1.pause not given, but .*step.1.pause 0.001 was"):
         make(cutting(tmp_path, halves, pause=0.001), tmp_path / "out", workers=1)
 
 
-def test_too_many_bad_records_stop_the_run(corpus: Path, tmp_path: Path, halves: str):
+def test_too_many_bad_records_stop_the_run_until_more_are_allowed(
+    corpus: Path, tmp_path: Path, halves: str, monkeypatch
+):
     recipe = cutting(tmp_path, halves)
     recipe.write_text(recipe.read_text().replace("0.1", "0.01"))
     with pytest.raises(DataError, match=r"it is the third \(1\)"):
         make(recipe, tmp_path / "out", workers=1)
+    # To allow more of them is no other recipe: what was done is not done again.
+    plugin = tmp_path / "plugins" / "halves_step.py"
+    plugin.write_text(plugin.read_text().replace("for entry in entries:", "while False:"))
+    monkeypatch.delitem(sys.modules, "halves_step")
+    recipe.write_text(recipe.read_text().replace("0.01", "0.1"))
+    assert make(recipe, tmp_path / "out", workers=1).skipped == {"it is the third": 1}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +217,20 @@ def test_too_many_bad_records_stop_the_run(corpus: Path, tmp_path: Path, halves:
             r"no field of step 1 .* named 'pauses'; did you mean 'pause'",
         ),
         (("do =", 'pause = "long"\ndo ='), r"Expected step 1 .*pause to be float"),
-        (('path = "corpus"', 'shards = "x"'), r"either `corpus`, with its `path`, or `shards`"),
+        (('path = "corpus"', 'shards = "x"'), r"either `corpus` and `path`, or `shards`"),
+        (
+            ('path = "corpus"', ""),
+            r"either `corpus` and `path`, or `shards` but found corpus='folder'",
+        ),
+        (("[[source]]", "[source]"), r"Expected \[\[source\]\] in .* but found \[source\]"),
+        (("[[step]]", "[step]"), r"Expected \[\[step\]\] in .* but found \[step\]"),
+        (("[shards]", "[[shards]]"), r"Expected \[shards\] in .* but found \[\[shards\]\]"),
+        (("[[source]]", "[[step]]"), r"Expected a \[\[source\]\] in"),
+        (
+            ("halves_step:Halves", "json:loads"),
+            r"Expected step 1 to name a dataclass .* json:loads",
+        ),
+        (("halves_step:Halves", "translate"), r"Expected step 1 \(translate\) to say into"),
         (('path = "corpus"', 'path = "corpus"\nsplits = ["tset"]'), r"no split named 'tset'"),
         (('"folder"', '"foldr"'), r"no corpus named 'foldr'; did you mean 'folder'"),
         (("rate = 16000", "rate = 1"), r"Expected rate to be from 1000"),
@@ -247,3 +268,10 @@ def test_the_same_recording_from_two_sources_is_refused(corpus: Path, tmp_path: 
 def test_an_unknown_engine(corpus: Path, tmp_path: Path, halves: str):
     with pytest.raises(UnknownNameError, match="engine"):
         make(cutting(tmp_path, halves), tmp_path / "out", engine="locl")
+
+
+def test_a_folder_that_prepare_has_made_is_refused(corpus: Path, tmp_path: Path):
+    prepare("folder", corpus, tmp_path / "out", name="own", workers=1)
+    recipe = written(tmp_path, 'name = "own"\n[[source]]\ncorpus = "folder"\npath = "corpus"\n')
+    with pytest.raises(UsageError, match="was made with corpus folder, but corpus make was asked"):
+        make(recipe, tmp_path / "out", workers=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -68,7 +69,7 @@ def _pool(
     # Spawned, not forked: decoders and Arrow have threads, which do not survive a fork.
     context = multiprocessing.get_context("spawn")
     counter, stop = context.Value("q", 0), context.Event()
-    executor = ProcessPoolExecutor(count, context, _start, (counter, stop))
+    executor = ProcessPoolExecutor(count, context, _start, (counter, stop, count))
     try:
         pending = {executor.submit(_call, function, job) for job in jobs}
         seen = 0
@@ -88,12 +89,22 @@ def _pool(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(counter: Any, stop: Any) -> None:
+def _start(counter: Any, stop: Any, count: int) -> None:
     global _shared
     _shared = counter, stop
+    _share_cores(count)
     # Ctrl-C reaches every process; the first one decides, and tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _share_cores(count: int) -> None:
+    """Leaves the other processes their cores: models would have threads on all of them in each."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        share = max(1, _cores() // count)
+        os.environ["OMP_NUM_THREADS"] = str(share)  # torch, MKL and CTranslate2 look there once
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(share)
 
 
 def _die_with_parent() -> None:

@@ -292,3 +292,17 @@ def test_a_cluster_of_its_own(
     )
     assert done.returncode == 0, done.stderr
     assert files(out) == reference
+
+
+def threads(job: int, tick: Tick) -> int:
+    """How many cores a model would take in a job."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+def test_models_in_processes_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    run = engines.get("local", 2).run(threads, [0, 1], advance=lambda _: None)
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert list(run) == [share, share]
