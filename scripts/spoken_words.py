@@ -3,8 +3,8 @@
     python scripts/spoken_words.py WORK [--languages pl de ...] [--words 20] [--steps 1300]
 
 WORK is any folder. The first of the words that ship with the package are spoken by `clara make`,
-the recipe `tiny` is trained on some of the voices, and each word that the others speak is looked for
-among all words of its language by its spelling alone (zero-shot; as in Table VIII, over this
+the recipe `tiny` is trained on some of the voices, and each word that the others speak is looked
+for among all words of its language by its spelling alone (zero-shot; as in Table VIII, over this
 vocabulary).
 What is done already is not done again.
 """
@@ -263,8 +263,8 @@ to end: word lists are spoken, packed as shards, trained on, and recognised in v
 has never heard. The voices are those of espeak-ng, which are one another's relatives, so these
 figures say that the way works, and nothing of how well real people would be understood.
 
-* **Words**: {vocabulary:,}, {words} a language, in {count} languages, {paper} of them among the 36 of Table VIII. Of
-  that table no voice speaks {missing}.
+* **Words**: {vocabulary:,}, {words} a language, in {count} languages, {paper} of them among the 36
+  of Table VIII. Of that table no voice speaks {missing}.
 * **Recordings**: {clips}, {hours:.1f} hours. No voice is in two parts.
 * **Training**: recipe `tiny`, batches of 192, crops of 1.5 s, {visits:,} visits in {minutes:.0f}
   minutes ({machine}, no GPU, other work beside it).
