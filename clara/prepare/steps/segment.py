@@ -89,6 +89,7 @@ class Segment:
         level = _cuts.levels(wave, rate)
         asked = {"least": self.least, "longest": self.longest}
         if words:
+            entry = _unquoted(entry, text.words)
             pieces = _cuts.between_words(words, level, seconds, **asked)
         else:
             desk.count("recordings without words, cut where they are quiet")
@@ -99,8 +100,10 @@ class Segment:
                 desk.count("pieces left out, as one word is longer than a piece may be")
                 continue
             desk.count("pieces")
-            desk.count("cuts where no silence was", piece.torn)
-            desk.count("pieces shorter than asked", piece.end - piece.start < self.least)
+            if piece.torn:
+                desk.count("cuts where no silence was")
+            if piece.end - piece.start < self.least:
+                desk.count("pieces shorter than asked")
             yield _entry(entry, number, piece, text, facts)
 
     def _words(
@@ -158,17 +161,10 @@ def _seconds(entry: Entry) -> float:
 def _entry(
     entry: Entry, number: int, piece: _cuts.Piece, text: _Text, facts: Mapping[str, str]
 ) -> Entry:
-    said, spoken = text[piece.first : piece.behind], text.words
+    said = text[piece.first : piece.behind]
     labels = dict(entry.labels)
-    texts, extra = entry.texts, entry.extra
     if said:
         labels["keyword"] = tuple(word for word in labels.get("keyword", ()) if word in said)
-        texts = tuple(caption for caption in texts if not _quotes(caption, spoken))
-        extra = {
-            name: value
-            for name, value in extra.items()
-            if not (isinstance(value, str) and _quotes(value, spoken))
-        }
     made = replace(
         entry,
         key=f"{entry.key}_{number:03d}",
@@ -176,22 +172,30 @@ def _entry(
         end=entry.start + piece.end,
         transcript=said,
         labels={kind: values for kind, values in labels.items() if values},
-        texts=texts,
         source=entry.source or entry.key,
-        extra=extra,
     )
     return signed(made, "segment", recording=entry.key, **facts)
 
 
-def _quotes(text: str, spoken: Sequence[str]) -> bool:
-    """Whether a text quotes words: between quotation marks, or some of those spoken in a row."""
-    if _QUOTES.search(text):
-        return True
-    words = [_letters(word) for word in wording.split(text.lower())]
+def _unquoted(entry: Entry, spoken: Sequence[str]) -> Entry:
+    """An entry without the texts that say what is spoken in the whole of it."""
     heard = [_letters(word) for word in spoken]
     runs = {tuple(heard[k : k + _QUOTED]) for k in range(len(heard) - _QUOTED + 1)}
-    return any(tuple(words[k : k + _QUOTED]) in runs for k in range(len(words) - _QUOTED + 1))
+
+    def repeats(text: str) -> bool:
+        words = [_letters(word) for word in wording.split(text)]
+        return any(tuple(words[k : k + _QUOTED]) in runs for k in range(len(words)))
+
+    return replace(
+        entry,
+        texts=tuple(text for text in entry.texts if not (_QUOTES.search(text) or repeats(text))),
+        extra={
+            name: value
+            for name, value in entry.extra.items()
+            if not (isinstance(value, str) and repeats(value))
+        },
+    )
 
 
 def _letters(word: str) -> str:
-    return "".join(filter(str.isalnum, word))
+    return "".join(filter(str.isalnum, word.casefold()))
