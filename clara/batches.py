@@ -114,10 +114,6 @@ class Batches:
         self._index, self._tokens, self._config = index, tokens, config
         self._rate, self._text_limit = rate, text_limit
         self._places = range(rank, config.batch, world)
-        frames, rates = index.column("frames"), index.column("rate")
-        self._seconds = frames / rates
-        longest = round(config.max_seconds * rate)
-        self._lengths = np.minimum(-(-frames * rate // rates), longest)
         languages, names = index.codes("language")
         self._is_sound = np.array([not name for name in names], dtype=bool)[languages]
         if config.mix and not self._is_sound.any():
@@ -197,7 +193,11 @@ class Batches:
         self, visits: list[_Visit], pool: ThreadPoolExecutor
     ) -> tuple[Wave, list[Future[_Row]]]:
         # As long as the longest over all ranks: their work is then alike.
-        waves = np.zeros((len(visits), self._lengths[visits[0].others].max()), np.float32)
+        rows = visits[0].others
+        frames, rates = (self._index.values(name, rows) for name in ("frames", "rate"))
+        whole = (-(-frames * self._rate // rates)).max()
+        longest = round(self._config.max_seconds * self._rate)
+        waves = np.zeros((len(visits), min(whole, longest)), np.float32)
         futures = [
             pool.submit(self._fill, visit, wave) for visit, wave in zip(visits, waves, strict=True)
         ]
@@ -250,11 +250,13 @@ class Batches:
     def _draw(self, row: int, longest: float, rng: np.random.Generator) -> Sample:
         """A row of the index, cut to `longest` seconds at a random place, one caption in front."""
         start, end = 0.0, None
-        if self._seconds[row] > longest:
-            start = rng.uniform(0, self._seconds[row] - longest)
+        at = np.array([row])
+        seconds = float(self._index.values("frames", at)[0] / self._index.values("rate", at)[0])
+        if seconds > longest:
+            start = rng.uniform(0, seconds - longest)
             end = start + longest
         sample = self._index.sample(row, rate=self._rate, start=start, end=end)
-        texts = [text for text in sample.texts if text.strip()]
+        texts = list(sample.texts)
         if not texts:
             raise DataError("it has no text")
         drawn = texts.pop(int(rng.integers(len(texts))))

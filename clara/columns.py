@@ -1,14 +1,18 @@
 """The columns of an index of shards: what they are, how they are written, and read when needed.
 
 An index may have tens of millions of rows. So nothing is read before it is asked for, names are
-kept as numbers, and texts stay in Arrow until somebody wants one.
+kept as numbers, and of the texts only those around the ones that were asked for last.
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import os
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,12 +22,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clara import remote
-from clara.errors import ShardError
+from clara.errors import ShardError, UsageError
+from clara.files import Location, locate
 from clara.hashes import Hashes, hashed
+from clara.remote import Url
 
+INDEX_NAME = "index.parquet"
 Codes = tuple[npt.NDArray[np.int32], list[str]]
 
-_ROW_GROUP = 1 << 17
+# Small enough that the texts of a few rows are soon read, large enough that there are not too many.
+_ROW_GROUP = 1 << 14
+# So many values of columns of texts are kept.
+_RECENT = 1 << 20
 _CODES = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
@@ -65,17 +75,36 @@ def write_index(parts: Iterable[pa.Table], file: BinaryIO) -> None:
         parts: Tables of `SCHEMA`; they are read one at a time, so that rows need not fit in memory.
         file: Where to write.
     """
-    with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(file, SCHEMA, compression="zstd", write_statistics=False) as writer:
         held: list[pa.Table] = []
         rows = 0
         for part in parts:
             held.append(part)
             rows += len(part)
             if rows >= _ROW_GROUP:
-                writer.write_table(pa.concat_tables(held).unify_dictionaries())
+                _write(held, writer)
                 held, rows = [], 0
         if held:
-            writer.write_table(pa.concat_tables(held).unify_dictionaries())
+            _write(held, writer)
+
+
+def _write(tables: list[pa.Table], writer: pq.ParquetWriter) -> None:
+    table = pa.concat_tables(tables).unify_dictionaries()
+    # Nothing is cut off that would be a small group of its own.
+    writer.write_table(table, _ROW_GROUP if len(table) >= 2 * _ROW_GROUP else len(table) or 1)
+
+
+def open_all(folders: Iterable[str | Location]) -> Columns:
+    """The columns of every index in or below the folders, but for those that say nothing new.
+
+    Raises:
+        UsageError: A folder is missing or holds no index, or two of them list the same shards.
+        ShardError: An index is broken.
+        DataError: The store of a URL does not answer, or refuses.
+    """
+    held = Columns([path for folder in folders for path in _find(folder)])
+    covered = _covered(held)
+    return Columns([path for path in held.paths if path not in covered]) if covered else held
 
 
 def repeated(names: pa.ChunkedArray) -> str | None:
@@ -103,6 +132,15 @@ class Columns:
         self._files = [_open(path) for path in self.paths]
         self._held: dict[str, Any] = {}
         self.lengths = [file.metadata.num_rows for file in self._files]
+        self._groups = [
+            (path, file, number)
+            for path, file in zip(self.paths, self._files, strict=True)
+            for number in range(file.num_row_groups)
+        ]
+        sizes = [file.metadata.row_group(number).num_rows for _, file, number in self._groups]
+        self._starts = [0, *itertools.accumulate(sizes)]
+        self._recent: OrderedDict[tuple[str, int], pa.Array] = OrderedDict()
+        self._recent_rows = 0
 
     def __reduce__(self) -> tuple[type[Columns], tuple[tuple[str, ...]]]:
         return Columns, (self.paths,)
@@ -117,22 +155,57 @@ class Columns:
             return codes
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
-        """A column of numbers `[N]`."""
+        """A column of numbers `[N]`, in as few bytes as hold them all."""
         with self._lock:
             if name not in self._held:
-                parts = [column.to_numpy() for _, column in self._read(name)]
-                self._held[name] = np.concatenate(parts)
+                parts = [_narrow(column.to_numpy()) for _, column in self._read(name)]
+                self._held[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
                 self._held[name].setflags(write=False)
+                pa.default_memory_pool().release_unused()
             numbers: npt.NDArray[Any] = self._held[name]
             return numbers
 
-    def texts(self, name: str) -> pa.ChunkedArray:
-        """A column of texts, or of lists of them, `[N]`."""
+    def texts(self, name: str, rows: npt.NDArray[np.int64] | None = None) -> pa.ChunkedArray:
+        """A column of texts, or of lists of them, `[N]`; no text of it is kept.
+
+        Args:
+            name: Of the column.
+            rows: The rows wanted, in rising order; all if None.
+        """
+        kind = _IN_MEMORY[SCHEMA.field(name).type]
+        chunks = []
+        for number, (start, end) in enumerate(itertools.pairwise(self._starts)):
+            first, last = (0, end - start) if rows is None else np.searchsorted(rows, [start, end])
+            if first < last:
+                with self._lock:
+                    group = self._group(name, number)
+                if rows is not None:
+                    group = group.take(pa.array(rows[first:last] - start))
+                chunks.append(group.cast(kind))
+        return pa.chunked_array(chunks, kind)
+
+    def text(self, name: str, row: int) -> Any:
+        """One value of a column of texts; those around it are kept, for they are wanted next."""
+        number = bisect.bisect_right(self._starts, row) - 1
         with self._lock:
-            if name not in self._held:
-                chunks = [chunk for _, column in self._read(name) for chunk in column.chunks]
-                self._held[name] = pa.chunked_array(chunks, _IN_MEMORY[SCHEMA.field(name).type])
-            return self._held[name]
+            group = self._recent.pop((name, number), None)
+            if group is None:
+                group = self._group(name, number)
+                self._recent_rows += len(group)
+            self._recent[name, number] = group
+            while self._recent_rows > _RECENT and len(self._recent) > 1:
+                self._recent_rows -= len(self._recent.popitem(last=False)[1])
+        return group[row - self._starts[number]].as_py()
+
+    def _group(self, name: str, number: int) -> pa.Array:
+        path, file, own = self._groups[number]
+        try:
+            group = file.read_row_group(own, columns=[name])[name].combine_chunks()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _broken(path, error) from error
+        if group.null_count:
+            raise _broken(path, f"gaps in the column {name!r}")
+        return group
 
     def hashes(self, name: str) -> Hashes:
         """A column of texts as numbers: uint64 `[N]`, by `clara.hashes`; no text of it is kept."""
@@ -168,6 +241,8 @@ class Columns:
             parts += [mine[chunk.indices.to_numpy()] for chunk in chunks]
         codes = np.concatenate(parts)
         codes.setflags(write=False)
+        del parts
+        pa.default_memory_pool().release_unused()
         return codes, list(numbers)
 
     def _read(self, name: str) -> Iterator[tuple[str, pa.ChunkedArray]]:
@@ -182,10 +257,17 @@ class Columns:
             yield path, column
 
 
+def _narrow(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Whole numbers in as few bytes as hold them; there may be many millions of them."""
+    if numbers.dtype.kind != "i" or numbers.min(initial=0) < 0:
+        return numbers.copy()
+    return numbers.astype(np.min_scalar_type(numbers.max(initial=0)))
+
+
 def _open(path: str) -> pq.ParquetFile:
     try:
         # A table is read by columns: behind a URL just their bytes are asked for.
-        source = remote.Reader(path) if "://" in path else pa.memory_map(path)
+        source = remote.Reader(path) if "://" in path else pa.OSFile(path)
         file = pq.ParquetFile(source, read_dictionary=_NAMED, pre_buffer="://" in path)
         found = {field.name: _kind(field.type) for field in file.schema_arrow}
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -219,3 +301,62 @@ def _broken(path: str, found: object) -> ShardError:
         f"Expected {path} to be an index of shards but found: {str(found).partition(chr(10))[0]}; "
         "make it anew with `clara index`."
     )
+
+
+def _find(folder: str | Location) -> list[str]:
+    """Every index in or below a folder, those above others first."""
+    place = locate(folder)
+    if isinstance(place, Url):
+        found = [name for name in place.files() if name.rpartition("/")[2] == INDEX_NAME]
+        found = [name for name in found if "/." not in f"/{name}"]
+        paths = [str(place / name) for name in sorted(found, key=lambda name: name.split("/"))]
+    else:
+        if not place.is_dir():
+            raise UsageError(f"Expected a folder of shards at {folder} but there is none.")
+        paths = list(_walk(place, set()))
+    if not paths:
+        raise UsageError(
+            f"Expected {INDEX_NAME} in or below {folder} but there is none; make shards with "
+            "`clara prepare`, or index tars that others made with `clara index`."
+        )
+    return paths
+
+
+def _walk(folder: Path, seen: set[Path]) -> Iterator[str]:
+    real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    if (folder / INDEX_NAME).is_file():
+        yield str(folder / INDEX_NAME)
+    with os.scandir(folder) as found:
+        names = [each.name for each in found if not each.name.startswith(".") and each.is_dir()]
+    for name in sorted(names):
+        yield from _walk(folder / name, seen)
+
+
+def _covered(held: Columns) -> set[str]:
+    """The indexes whose every shard is listed by one in a folder above.
+
+    Raises:
+        UsageError: Some of the shards of an index are, and others are not.
+    """
+    roots = [path.rpartition("/")[0] for path in held.paths]
+    above = [[m for m, r in enumerate(roots) if root.startswith(f"{r}/")] for root in roots]
+    if not any(above):
+        return set()
+    codes, names = held.codes("shard")
+    ends = np.cumsum([0, *held.lengths])
+    shards = [set(np.unique(codes[a:b]).tolist()) for a, b in itertools.pairwise(ends)]
+    covered = set()
+    for n, outer in enumerate(above):
+        for m in outer:
+            if shards[n] <= shards[m]:
+                covered.add(held.paths[n])
+            elif both := shards[n] & shards[m]:
+                raise UsageError(
+                    f"Expected each shard in one index but {names[min(both)]} is listed in "
+                    f"{roots[m]} and in {roots[n]}, which lists others too; make the index of "
+                    f"{roots[m]} anew with `clara index`."
+                )
+    return covered

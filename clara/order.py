@@ -18,9 +18,13 @@ from clara.errors import UsageError
 from clara.shards import Index
 
 Rows = npt.NDArray[np.int64]
+# Row numbers while an order is made: there are many, and several arrays of them.
+Few = npt.NDArray[np.int32]
 
 # Lengths are sorted after a change of up to this share, so that the same clips do not meet again.
 _JITTER = 0.1
+# Pools that are sorted together.
+_TOGETHER = 64
 # What seeds are made with, so that no two uses of them share their dice.
 ORDER, TURNS, VISIT = 1, 2, 3
 
@@ -202,21 +206,21 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
 
 def _passes(
     index: Index, config: DataConfig, epoch: int, rng: np.random.Generator
-) -> tuple[Rows, npt.NDArray[np.float64]]:
+) -> tuple[Few, npt.NDArray[np.float64]]:
     """Every visit of the epoch `[V]` and its time in it `[V]`, from 0 to 1.
 
     In a pass the clips of a shard have their visits at one time, so that reading stays local.
     """
     groups, shards = _Groups.of(index, config), index.shard_ids
     count = int(shards.max(initial=-1)) + 1
-    by_group = np.argsort(groups.codes, kind="stable")
-    ends = np.cumsum(groups.sizes)[:-1]
-    rows, times, dice = [], [], list[npt.NDArray[np.float64]]()
-    for number, members in enumerate(np.split(by_group, ends)):
+    visits = [_visits(n, weight) for n, weight in zip(groups.sizes, groups.weights, strict=True)]
+    rows, times = np.empty(sum(visits), np.int32), np.empty(sum(visits))
+    by_group = np.argsort(groups.codes, kind="stable").astype(np.int32)
+    place, dice = 0, list[npt.NDArray[np.float64]]()
+    for number, members in enumerate(np.split(by_group, np.cumsum(groups.sizes)[:-1])):
         if number % groups.each == 0:
             dice = []  # one for each pass through the shards of the corpus, for all its languages
-        visits = _visits(len(members), groups.weights[number])
-        whole, rest = divmod(visits, max(1, len(members)))
+        whole, rest = divmod(visits[number], max(1, len(members)))
         for turn in range(whole + bool(rest)):
             if turn == len(dice):
                 dice.append(rng.random(count))
@@ -227,14 +231,16 @@ def _passes(
                 some = np.take(shuffle, epoch * rest + np.arange(rest), mode="wrap")
                 share = rest / len(members)  # a part of a pass takes a part of its time
             time = dice[turn][shards[some]]
-            rows.append(some)
-            times.append((turn + time * share) / (whole + rest / len(members)) if whole else time)
-    return np.concatenate(rows), np.concatenate(times)
+            if whole:
+                time = (turn + time * share) / (whole + rest / len(members))
+            end = place + len(some)
+            rows[place:end], times[place:end], place = some, time, end
+    return rows, times
 
 
 def _shuffled(
-    rows: Rows, times: npt.NDArray[np.float64], units: int, window: int, rng: np.random.Generator
-) -> Rows:
+    rows: Few, times: npt.NDArray[np.float64], units: int, window: int, rng: np.random.Generator
+) -> Few:
     """Rows in the order of their times, those of `window` units of time shuffled together.
 
     Args:
@@ -248,29 +254,38 @@ def _shuffled(
     order = np.argsort(times, kind="stable")
     rows, times = rows[order], times[order]
     del order
+    keys = rng.random(len(rows))
     if units:
-        unit = (times * units).astype(np.int64)
+        keys += (times * units).astype(np.int32) // window
     else:
-        unit = np.cumsum(np.diff(times, prepend=times[:1]) != 0)
-    keys = unit // window + rng.random(len(rows))
-    shuffled: Rows = rows[np.argsort(keys, kind="stable")]
+        changes = np.zeros(len(times), np.int32)
+        np.cumsum(times[1:] != times[:-1], out=changes[1:])
+        keys += changes // window
+    del times
+    shuffled: Few = rows[np.argsort(keys, kind="stable")]
     return shuffled
 
 
 def _bucketed(
-    pools: Rows, lengths: npt.NDArray[np.float32], batch: int, rng: np.random.Generator
+    pools: Few, lengths: npt.NDArray[np.float32], batch: int, rng: np.random.Generator
 ) -> Rows:
     """Pools `[P, K * batch]` as batches `[P * K, batch]` of like lengths, shuffled in each pool."""
     count, size = pools.shape
-    # A clip that is twice in the pool lies in another layer, and so in another batch.
-    keys = lengths[pools] + 2 * lengths.max(initial=0) * _occurrence(pools)
-    order = np.argsort(keys, axis=1, kind="stable")
-    batches = np.take_along_axis(pools, order, axis=1).reshape(count, size // batch, batch)
-    turns = np.argsort(rng.random((count, size // batch)), axis=1, kind="stable")
-    return np.take_along_axis(batches, turns[:, :, None], axis=1).reshape(-1, batch)
+    dice = rng.random((count, size // batch))
+    layer = 2 * lengths.max(initial=0)
+    batches = np.empty((count, size // batch, batch), np.int64)
+    for first in range(0, count, _TOGETHER):  # a few at a time: each takes memory several times
+        some = slice(first, first + _TOGETHER)
+        # A clip that is twice in the pool lies in another layer, and so in another batch.
+        keys = lengths[pools[some]] + layer * _occurrence(pools[some])
+        order = np.argsort(keys, axis=1, kind="stable")
+        ordered = np.take_along_axis(pools[some], order, axis=1).reshape(batches[some].shape)
+        turns = np.argsort(dice[some], axis=1, kind="stable")
+        batches[some] = np.take_along_axis(ordered, turns[:, :, None], axis=1)
+    return batches.reshape(-1, batch)
 
 
-def _occurrence(pools: Rows) -> npt.NDArray[np.int32]:
+def _occurrence(pools: Few) -> npt.NDArray[np.int32]:
     """How often each entry `[P, S]` has come before in its pool."""
     order = np.argsort(pools, axis=1, kind="stable")
     ordered = np.take_along_axis(pools, order, axis=1)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,25 +19,43 @@ import pyarrow as pa
 
 from clara import columns
 from clara.audio import io as audio_io
-from clara.columns import SCHEMA
+from clara.columns import INDEX_NAME, SCHEMA
 from clara.errors import AudioError, DataError, ShardError, UnknownNameError, UsageError
-from clara.files import Files, Location, locate, replacing
+from clara.files import Files, Location, replacing
 from clara.hashes import Hashes
 from clara.records import Labels, Sample
-from clara.remote import Url
-from clara.tars import Place, ShardWriter, safe_key
+from clara.tars import Place, ShardWriter, clean, ours, safe_key, words
 
 __all__ = [
     "INDEX_NAME",
     "SCHEMA",
     "Index",
     "Place",
+    "Raw",
     "ShardWriter",
     "safe_key",
     "write_index",
 ]
 
-INDEX_NAME = "index.parquet"
+# Bytes between two members that are read together: padding, and the head of the second one, with
+# its long name in front where there is one.
+_BETWEEN = 4096
+
+
+class Raw(NamedTuple):
+    """A sample that is not decoded yet.
+
+    Attributes:
+        key: "corpus/key".
+        audio: The encoded recording.
+        texts: Its captions.
+        labels: As in `Entry`.
+    """
+
+    key: str
+    audio: bytes
+    texts: tuple[str, ...]
+    labels: Labels
 
 
 def write_index(parts: Iterable[pa.Table], path: Location) -> None:
@@ -82,7 +98,7 @@ class Index:
         """Opens every index in or below the folders.
 
         An index that lists no shard but those of an index above it says nothing new and is left
-        out, as `clara index` makes one of many folders.
+        out: `clara index` makes one of many folders.
 
         Args:
             folders: Paths, or URLs that fsspec reads ("s3://bucket/shards").
@@ -94,11 +110,7 @@ class Index:
         """
         if not folders:
             raise UsageError("Expected at least one folder of shards but none was given.")
-        held = columns.Columns([path for folder in folders for path in _find(folder)])
-        covered = _covered(held)
-        if covered:
-            held = columns.Columns([path for path in held.paths if path not in covered])
-        index = cls(held)
+        index = cls(columns.open_all(folders))
         index._check_repeats()
         index.shard_ids  # noqa: B018 - whether every shard lies inside is to be known from the start
         return index
@@ -127,13 +139,17 @@ class Index:
             return objects
         if pa.types.is_string(kind):
             return np.array(self.arrow(name).to_pylist(), dtype=object)
+        return self.values(name, slice(None))
+
+    def values(self, name: str, rows: npt.NDArray[np.int64] | slice) -> npt.NDArray[Any]:
+        """A column of numbers at some rows of this view."""
         numbers = self._held.numbers(name)
-        return numbers if self._rows is None else numbers[self._rows]
+        found = numbers[rows] if self._rows is None else numbers[self._rows[rows]]
+        return found.astype(SCHEMA.field(name).type.to_pandas_dtype())
 
     def arrow(self, name: str) -> pa.ChunkedArray:
         """A column of texts `[N]` without an object for each text."""
-        texts = self._held.texts(name)
-        return texts if self._rows is None else texts.take(pa.array(self._rows))
+        return self._held.texts(name, self._rows)
 
     def hashes(self, name: str) -> Hashes:
         """A column of texts as numbers `[N]`, equal where the texts are (`clara.hashes.hashed`)."""
@@ -214,7 +230,18 @@ class Index:
         return names[code]
 
     def _text(self, name: str, i: int) -> Any:
-        return self._held.texts(name)[self._row(i)].as_py()
+        return self._held.text(name, self._row(i))
+
+    def place(self, i: int, member: str = "audio") -> tuple[str, int, int]:
+        """Where a member of sample `i` lies: its shard, first byte and length in bytes.
+
+        Args:
+            i: Its row.
+            member: "audio" or "meta", which is the JSON.
+        """
+        row = self._row(i)
+        first = self._held.numbers(f"{member}_offset")[row]
+        return self._name("shard", i), int(first), int(self._held.numbers(f"{member}_size")[row])
 
     def read(self, i: int) -> bytes:
         """The encoded audio of sample `i`. Many threads may read at once.
@@ -222,7 +249,7 @@ class Index:
         Raises:
             ShardError: The shard is missing or shorter than its index says.
         """
-        return self._read(i, "audio")
+        return self._read(i, *self.place(i))
 
     def meta(self, i: int) -> dict[str, Any]:
         """What the JSON member of sample `i` says.
@@ -230,13 +257,38 @@ class Index:
         Raises:
             ShardError: The shard is missing or is not the one that was indexed.
         """
+        return self._parse(i, self._read(i, *self.place(i, "meta")))
+
+    def _parse(self, i: int, content: bytes) -> dict[str, Any]:
         try:
-            meta = json.loads(self._read(i, "meta"))
-        except ValueError as error:
+            meta = json.loads(content)
+        except (ValueError, RecursionError) as error:
             raise self._stale(i) from error
         if not isinstance(meta, dict):
             raise self._stale(i)
         return meta
+
+    def raw(self, i: int) -> Raw:
+        """Sample `i` as its shard holds it, in one read: key and texts are what the JSON says.
+
+        So of a large index no texts are held, and a sample behind a URL is one request.
+
+        Raises:
+            ShardError: The shard is missing or is not the one that was indexed.
+        """
+        shard, first, size = self.place(i)
+        _, meta_first, meta_size = self.place(i, "meta")
+        between = meta_first - first - size
+        if 0 <= between <= _BETWEEN:
+            content = self._read(i, shard, first, size + between + meta_size)
+            audio, text = content[:size], content[size + between :]
+        else:
+            audio = self._read(i, shard, first, size)
+            text = self._read(i, shard, meta_first, meta_size)
+        meta = self._parse(i, text)
+        own = ours(meta)
+        key = self.key(i) if own is None else f"{own['corpus']}/{own['key']}"
+        return Raw(key, audio, tuple(clean(words(meta, "text"))), self.labels(i))
 
     def sample(
         self, i: int, *, rate: int | None = None, start: float = 0.0, end: float | None = None
@@ -253,18 +305,14 @@ class Index:
             ShardError: The shard is missing or shorter than its index says.
             AudioError: The recording cannot be decoded.
         """
+        raw = self.raw(i)
         try:
-            wave, rate = audio_io.load(self.read(i), rate=rate, start=start, end=end)
+            wave, rate = audio_io.load(raw.audio, rate=rate, start=start, end=end)
         except AudioError as error:
-            raise AudioError(f"In sample {self.key(i)!r}: {error}") from error
-        return Sample(
-            key=self.key(i), wave=wave, rate=rate, texts=self.texts(i), labels=self.labels(i)
-        )
+            raise AudioError(f"In sample {raw.key!r}: {error}", error.cause) from error
+        return Sample(key=raw.key, wave=wave, rate=rate, texts=raw.texts, labels=raw.labels)
 
-    def _read(self, i: int, member: str) -> bytes:
-        path, row = self._name("shard", i), self._row(i)
-        first = int(self._held.numbers(f"{member}_offset")[row])
-        count = int(self._held.numbers(f"{member}_size")[row])
+    def _read(self, i: int, path: str, first: int, count: int) -> bytes:
         try:
             content = self._files.read(path, first, count)
         except FileNotFoundError as error:
@@ -310,54 +358,3 @@ class Index:
 @functools.lru_cache(maxsize=1 << 16)
 def _parse_labels(text: str) -> Labels:
     return {kind: tuple(values) for kind, values in json.loads(text).items()}
-
-
-def _find(folder: str | Location) -> list[str]:
-    """Every index in or below a folder, those above others first."""
-    place = locate(folder)
-    if isinstance(place, Url):
-        found = [name for name in place.files() if name.rpartition("/")[2] == INDEX_NAME]
-        found = [name for name in found if "/." not in f"/{name}"]
-        paths = [str(place / name) for name in sorted(found, key=lambda name: name.split("/"))]
-    else:
-        if not place.is_dir():
-            raise UsageError(f"Expected a folder of shards at {folder} but there is none.")
-        paths = list(_walk(place, set()))
-    if not paths:
-        raise UsageError(
-            f"Expected {INDEX_NAME} in or below {folder} but there is none; make shards with "
-            "`clara prepare`, or index tars that others made with `clara index`."
-        )
-    return paths
-
-
-def _walk(folder: Path, seen: set[Path]) -> Iterator[str]:
-    real = folder.resolve()
-    if real in seen:
-        return
-    seen.add(real)
-    if (folder / INDEX_NAME).is_file():
-        yield str(folder / INDEX_NAME)
-    with os.scandir(folder) as found:
-        names = [each.name for each in found if not each.name.startswith(".") and each.is_dir()]
-    for name in sorted(names):
-        yield from _walk(folder / name, seen)
-
-
-def _covered(held: columns.Columns) -> set[str]:
-    """The indexes whose every shard is listed by one in a folder above."""
-    roots = [path.rpartition("/")[0] for path in held.paths]
-    inner = [n for n, root in enumerate(roots) if any(root.startswith(f"{r}/") for r in roots)]
-    if not inner:
-        return set()
-    codes, _ = held.codes("shard")
-    ends = np.cumsum([0, *held.lengths])
-    shards = [set(np.unique(codes[a:b]).tolist()) for a, b in itertools.pairwise(ends)]
-    return {
-        held.paths[n]
-        for n in inner
-        if any(
-            roots[n].startswith(f"{root}/") and shards[n] <= shards[m]
-            for m, root in enumerate(roots)
-        )
-    }

@@ -1,6 +1,7 @@
 """Tars of samples (section III-A1), as WebDataset and LAION read them.
 
-A sample is two members, `KEY.flac` and `KEY.json`, one behind the other.
+A sample is two members, `KEY.flac` and `KEY.json`, one behind the other. The JSON has captions
+under `text`; ours says all that the index says under `original_data`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from clara.files import Location, make_parent, replacing
 
+LONGEST_TEXT = 10_000
+"""Captions with more characters are dropped: they are mistakes of a table, not descriptions."""
 _KEY_BYTES = 80
 
 
@@ -34,6 +37,46 @@ def safe_key(key: str) -> str:
     digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=4).hexdigest()
     kept = safe.encode()[: _KEY_BYTES - len(digest) - 1].decode(errors="ignore")
     return f"{kept}-{digest}"
+
+
+def clean(texts: Iterable[str]) -> list[str]:
+    """The captions worth keeping: stripped, no blanks, no repeats, none too long.
+
+    >>> clean([" a dog ", "", "a dog", "barking"])
+    ['a dog', 'barking']
+    """
+    stripped = dict.fromkeys(text.strip() for text in texts)
+    return [text for text in stripped if 0 < len(text) <= LONGEST_TEXT]
+
+
+def words(meta: Mapping[str, Any], *names: str) -> list[str]:
+    """The texts under the first of the names that the JSON has: one or a list of them.
+
+    >>> words({"text": "a dog", "tag": ["dog", None]}, "tags", "tag")
+    ['dog']
+    """
+    value: Any = next((meta[name] for name in names if name in meta), [])
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str)]
+
+
+def ours(meta: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the JSON says under the names of the index, if it is one that we wrote.
+
+    >>> ours({"text": ["a dog"], "original_data": {"title": "Rex"}})
+    """
+    original = meta.get("original_data")
+    if not isinstance(original, dict):
+        return None
+    named = all(isinstance(original.get(name), str) for name in ("key", "corpus", "split"))
+    return original if named and _are_labels(original.get("labels")) else None
+
+
+def _are_labels(labels: Any) -> bool:
+    return isinstance(labels, dict) and all(
+        isinstance(values, list) and all(isinstance(value, str) for value in values)
+        for values in labels.values()
+    )
 
 
 class Place(NamedTuple):

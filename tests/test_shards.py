@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -15,6 +16,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -24,7 +26,7 @@ import clara.files
 from clara.audio.io import encode_flac
 from clara.errors import AudioError, DataError, ShardError, UnknownNameError, UsageError
 from clara.files import Files, replacing
-from clara.shards import SCHEMA, Index, ShardWriter, safe_key, write_index
+from clara.shards import SCHEMA, Index, Place, ShardWriter, safe_key, write_index
 
 RATE = 8000
 
@@ -216,6 +218,67 @@ def test_samples_and_slices(folder: Path) -> None:
     assert len(index.sample(i, rate=16_000).wave) == 16_000
 
 
+def test_a_sample_as_its_shard_holds_it(folder: Path) -> None:
+    index = Index.open(folder)
+    reads = []
+    read = index._files.read
+    index._files.read = lambda *where: (reads.append(where), read(*where))[1]  # type: ignore
+    for i in range(10):
+        raw = index.raw(i)
+        assert raw.audio == index.read(i)
+        assert (raw.key, raw.texts, raw.labels) == (index.key(i), index.texts(i), index.labels(i))
+    assert len(reads) == 2 * 10  # one for it, and one for `read`
+
+
+def test_members_that_lie_apart(tmp_path: Path) -> None:
+    """JSON before the audio, or far behind it: then it is read by itself."""
+    rows = []
+    for order, name in ((("json", "flac"), "a"), (("flac", "far", "json"), "b")):
+        contents = {"flac": b"audio", "far": bytes(10_000), "json": b'{"text": [" one ", "one"]}'}
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
+            for suffix in order:
+                info = tarfile.TarInfo(f"k.{suffix}")
+                info.size = len(contents[suffix])
+                tar.addfile(info, io.BytesIO(contents[suffix]))
+        with tarfile.open(tmp_path / f"{name}.tar") as tar:
+            at = {member.name: (member.offset_data, member.size) for member in tar}
+        places = dict(zip(Place._fields, (*at["k.flac"], *at["k.json"]), strict=True))
+        rows.append({**row(0, "c", "train", f"{name}.tar", key=name, texts=["one"]), **places})
+    write_index(iter([pa.Table.from_pylist(rows, schema=SCHEMA)]), tmp_path / "index.parquet")
+    index = Index.open(tmp_path)
+    own = index.select(corpora=["c"])
+    for i in range(2):
+        assert own.raw(i) == (f"c/{'ab'[i]}", b"audio", ("one",), {"sound": ("s0",)})
+
+
+def test_columns_of_a_view_have_the_types_of_the_schema(folder: Path) -> None:
+    index = Index.open(folder)
+    for view in (index, index.select(splits=["train"])):
+        for field in SCHEMA:
+            if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
+                assert view.column(field.name).dtype == field.type.to_pandas_dtype()
+    rows = np.array([4, 0])
+    train = index.select(splits=["train"])
+    assert list(train.values("frames", rows)) == list(train.column("frames")[rows])
+
+
+def test_texts_of_many_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clara.columns._ROW_GROUP", 7)
+    monkeypatch.setattr("clara.columns._RECENT", 20)
+    make(tmp_path / "a", "a", 50)
+    make(tmp_path / "b", "b", 31)
+    index = Index.open(tmp_path)
+    keys = [
+        f"{corpus}/{key}" for corpus, key in zip(*map(index.column, ("corpus", "key")), strict=True)
+    ]
+    for i in np.random.default_rng(0).integers(0, 81, 300).tolist():
+        assert index.key(i) == keys[i]
+    view = index.select(mask=np.random.default_rng(1).random(81) < 0.2)
+    assert list(view.column("key")) == [view.key(i).partition("/")[2] for i in range(len(view))]
+    assert list(view.column("texts")) == [view.texts(i) for i in range(len(view))]
+    assert len(index.select(mask=np.zeros(81, bool)).column("texts")) == 0
+
+
 def test_shard_ids(folder: Path) -> None:
     index = Index.open(folder)
     ids, shards = index.shard_ids, index.column("shard")
@@ -336,7 +399,7 @@ def test_many_row_groups_and_large_dictionaries(tmp_path: Path) -> None:
             yield part
 
     write_index(parts(), tmp_path / "index.parquet")
-    assert pq.ParquetFile(tmp_path / "index.parquet").num_row_groups == 2
+    assert pq.ParquetFile(tmp_path / "index.parquet").num_row_groups == 10
     index = Index.open(tmp_path)
     assert len(index) == 150_000
     assert len(np.unique(index.shard_ids)) == 300
@@ -364,6 +427,25 @@ def test_a_corpus_given_twice(folder: Path, tmp_path: Path) -> None:
     other = make(tmp_path / "other", "dogs", 4)
     with pytest.raises(UsageError, match=r"dogs/k\d lies more than once in .*dogs and .*other"):
         Index.open(folder, other)
+
+
+def test_an_index_below_another(folder: Path, tmp_path: Path) -> None:
+    """Only one that says nothing new is left out."""
+    from clara.prepare.index import index_tars
+
+    index_tars(folder.parent, workers=1)
+    assert len(Index.open(folder.parent)) == 10
+    assert len(Index.open(folder)) == 10
+    make(folder / "more", "more", 4)
+    assert Index.open(folder.parent).corpora == ["dogs", "more"]
+    # Some of what the inner one lists is in the outer one too: which of them is meant?
+    table = pq.read_table(folder.parent / "index.parquet")
+    upper = table.filter(pc.equal(table["split"].cast(pa.string()), "train"))
+    write_index(iter([upper.cast(SCHEMA)]), folder.parent / "index.parquet")
+    with pytest.raises(
+        UsageError, match=r"dogs/train/0+\.tar is listed in .* and in .*dogs, which"
+    ):
+        Index.open(folder.parent)
 
 
 def test_two_parts_of_a_corpus(folder: Path, tmp_path: Path) -> None:

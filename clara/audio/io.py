@@ -386,5 +386,9 @@ def _mono(block: Wave) -> Wave:
         return block
     if block.shape[1] == 1:
         return block[:, 0]
-    mean: Wave = block.mean(axis=1, dtype=np.float32)
+    # Channel by channel: to average each row of two takes several times as long.
+    mean: Wave = block[:, 0] + block[:, 1]
+    for channel in range(2, block.shape[1]):
+        mean += block[:, channel]
+    mean /= block.shape[1]
     return mean

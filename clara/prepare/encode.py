@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 from clara.audio import io
 from clara.errors import AudioError
 from clara.records import Clip, Entry
+from clara.tars import LONGEST_TEXT, clean
 from clara.text import phrases
 
 LONGEST_SECONDS = 3600.0
 """A longer recording is a bad record: it would have to fit in memory."""
-LONGEST_TEXT = 10_000
-"""Captions with more characters are dropped: they are mistakes of a table, not descriptions."""
 
 
 class BadRecordError(Exception):
@@ -99,15 +98,14 @@ def check_text(meta: Mapping[str, Any]) -> None:
 
 
 def usable(texts: Sequence[str]) -> list[str]:
-    """The captions worth keeping: stripped, no blanks, no repeats.
+    """The captions worth keeping, as `clara.tars.clean` has them.
 
     Raises:
         BadRecordError: None is left.
     """
-    stripped = list(dict.fromkeys(text.strip() for text in texts))
-    kept = [text for text in stripped if 0 < len(text) <= LONGEST_TEXT]
+    kept = clean(texts)
     if not kept:
-        if any(stripped):
+        if any(text.strip() for text in texts):
             raise BadRecordError(f"every caption has more than {LONGEST_TEXT} characters")
         raise BadRecordError("it has no label and no caption")
     return kept

@@ -32,6 +32,7 @@ from clara.prepare.run import LOCK, Report, report, tables
 from clara.prepare.stats import summarise
 from clara.shards import INDEX_NAME, Index, write_index
 from clara.skips import Skips
+from clara.tars import ours, words
 
 LARGEST_AUDIO = 1 << 29
 LARGEST_JSON = 1 << 24
@@ -236,9 +237,8 @@ def _row(file: BinaryIO, pair: Mapping[str, _Found], known: Mapping[str, str]) -
     if audio.size > LARGEST_AUDIO or text.size > LARGEST_JSON:
         raise BadRecordError("it is too large (audio above 512 MiB or JSON above 16 MiB)")
     meta = _parse(_bytes(file, text))
-    texts = usable(_words(meta, "text"))
-    original = meta.get("original_data")
-    said = _said(meta, original if isinstance(original, dict) else {}, known)
+    texts = usable(words(meta, "text"))
+    said = _said(meta, known)
     rate, frames = _length(file, audio)
     row = describe(said, texts, suffix=audio.suffix, rate=rate, frames=frames)
     check_text(row)
@@ -261,40 +261,24 @@ def _parse(content: bytes) -> dict[str, Any]:
     return meta
 
 
-def _words(meta: Mapping[str, Any], *names: str) -> list[str]:
-    """The texts under the first of the names that is there: one or a list of them."""
-    value: Any = next((meta[name] for name in names if name in meta), [])
-    values = value if isinstance(value, list) else [value]
-    return [text for text in values if isinstance(text, str)]
-
-
-def _said(
-    meta: Mapping[str, Any], original: Mapping[str, Any], known: Mapping[str, str]
-) -> dict[str, Any]:
+def _said(meta: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
     """What the JSON says of a sample, over what its folders say.
 
     Our own tars say it all, under the names of the index. Others may say a language, gender,
     emotion and age (the ones that CLARA reads), and list their tags.
     """
-    ours = all(isinstance(original.get(name), str) for name in ("key", "corpus", "split"))
-    labels = original.get("labels")
-    if ours and _are_labels(labels):
-        words = {name: str(original.get(name, "")) for name in _FIELDS}
-        return {**words, "labels": labels}
-    found = {"tag": _words(meta, "tag", "tags")}
+    own = ours(meta)
+    if own is not None:
+        return {**{name: str(own.get(name, "")) for name in _FIELDS}, "labels": own["labels"]}
+    original = meta.get("original_data")
+    original = original if isinstance(original, dict) else {}
+    found = {"tag": words(meta, "tag", "tags")}
     for kind in ("gender", "emotion", "age"):
         value = str(original.get(kind) or "").strip().lower()[:_LONGEST_NAME]
         found[kind] = [_GENDERS.get(value, value)] if value else []
-    words = {name: _word(original.get(name)) for name in _WORDS}
-    words["language"] = words["language"] or known["language"]
-    return {**known, **words, "labels": {kind: values for kind, values in found.items() if values}}
-
-
-def _are_labels(labels: Any) -> bool:
-    return isinstance(labels, dict) and all(
-        isinstance(values, list) and all(isinstance(value, str) for value in values)
-        for values in labels.values()
-    )
+    told = {name: _word(original.get(name)) for name in _WORDS}
+    told["language"] = told["language"] or known["language"]
+    return {**known, **told, "labels": {kind: values for kind, values in found.items() if values}}
 
 
 def _word(value: Any) -> str:
