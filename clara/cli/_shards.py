@@ -25,7 +25,7 @@ LETTERS = {
 def show(report: Report, *, json: bool) -> None:
     """Prints what a run has made: clips and hours of each split, and what was skipped and why."""
     if json:
-        show_json(dataclasses.asdict(report))
+        show_json({**dataclasses.asdict(report), "out": str(report.out)})
         return
     if report.already:
         note(f"Nothing to do: {report.out} is complete.")

@@ -100,6 +100,18 @@ def times(url: str) -> dict[str, Any]:
     return {path.removeprefix(f"{inner}/"): file["LastModified"] for path, file in found.items()}
 
 
+def test_on_the_command_line(bucket: str, big: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from clara.cli.__main__ import main
+
+    words = ["prepare", "folder", str(big), f"{bucket}/big", "--rate", "8000", "--workers", "1"]
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["out"] == f"{bucket}/big"
+    assert main(["stats", bucket, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"]["clips"] == 40
+    assert main(["index", f"{bucket}/big", "--workers", "1"]) == 0
+    assert f"Shards and index are in {bucket}/big" in capsys.readouterr().err
+
+
 def test_two_runs_at_once_are_refused(
     bucket: str, big: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
