@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,12 @@ def make(
 
     report = run(recipe, out, workers=workers, engine=engine)
     if not json:
-        show_table([_row(step) for step in steps(report)])
+        show_table([row for step in steps(report) for row in _rows(step)])
     show(report, json=json)
 
 
-def _row(step: Mapping[str, Any]) -> dict[str, object]:
-    counts = ", ".join(f"{what} {count}" for what, count in step["counts"].items())
-    return {"step": step["step"], "skipped": step["skipped"], "counted": counts or "-"}
+def _rows(step: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    """What a step has skipped and counted, a row each; only the first of them names it."""
+    yield {"step": step["step"], "count": step["skipped"], "of": "skipped"}
+    for what, count in step["counts"].items():
+        yield {"step": "", "count": count, "of": what}

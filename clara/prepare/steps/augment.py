@@ -25,7 +25,7 @@ class Augment:
     what is too slow there, such as `codec`, and for shards that other tools read.
 
     Attributes:
-        chain: Augmentations, each with its chance and settings: "pitch 0.5", "codec 1 kind=mp3".
+        chain: Augmentations, each with its chance and settings: "pitch 0.5", "codec 1 form=mp3".
         copies: How many of each entry.
         rate: Samples per second of the copies; as recorded if 0.
         seed: Of the draws.
