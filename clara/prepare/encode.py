@@ -127,7 +127,8 @@ def cause(error: AudioError, path: Path | None = None) -> str:
     """
     name = "the bytes given" if path is None else repr(str(path))
     message = str(error).removeprefix(f"Expected a recording in {name}, but ")
-    return re.sub(r"\d[\d.e+-]* s\b", "... s", message.rpartition(". ")[0] or message)
+    # What is in seconds differs from one recording to the next.
+    return re.sub(r" \([^()]*\d s\b[^()]*\)", "", message.rpartition(". ")[0] or message)
 
 
 def captions(entry: Entry) -> list[str]:
