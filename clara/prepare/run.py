@@ -180,7 +180,8 @@ def _difference(name: str, before: Any, now: Any) -> tuple[str, str]:
 def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> None:
     """Notes what is being made, and clears what a killed run left half-written."""
     state = f"{WORK}/{MADE}"
-    if state in there:
+    # What ended before anything was made binds nobody to its settings.
+    if state in there and any(name.endswith((".tar", ".parquet", ".jsonl")) for name in there):
         _check_same(out / state, made, out)
     for half in (name for name in there if name.endswith(".part")):
         with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 
 from clara.audio import io
-from clara.errors import DataError, UnknownNameError, UsageError
+from clara.cli.__main__ import main
+from clara.errors import DataError, MissingExtraError, UnknownNameError, UsageError
 from clara.prepare.make import make, steps
 from clara.prepare.recipe import read
 from clara.prepare.run import prepare
@@ -275,3 +277,33 @@ def test_a_folder_that_prepare_has_made_is_refused(corpus: Path, tmp_path: Path)
     recipe = written(tmp_path, 'name = "own"\n[[source]]\ncorpus = "folder"\npath = "corpus"\n')
     with pytest.raises(UsageError, match="was made with corpus folder, but corpus make was asked"):
         make(recipe, tmp_path / "out", workers=1)
+
+
+def test_a_recipe_that_failed_at_once_can_be_mended(
+    corpus: Path, tmp_path: Path, halves: str, capsys, monkeypatch
+):
+    (tmp_path / "plugins" / "piper.py").write_text("raise ImportError")
+    monkeypatch.delitem(sys.modules, "piper", raising=False)
+    words = 'name = "w"\n[[source]]\ncorpus = "words"\npath = "builtin:pl"\nlimit = 2\n'
+    speaking = (
+        f'{words}[[step]]\ndo = "synthesise"\nspeaker = "piper"\nsettings = {{models = ["x"]}}'
+    )
+    recipe = written(tmp_path, speaking)
+    assert main(["make", str(recipe), str(tmp_path / "out"), "--workers", "1"]) == 2
+    assert capsys.readouterr().err == (
+        "error: For the piper speaker a package is missing; install it with: "
+        "pip install 'clara-audio[piper]'\n"
+    )
+    recipe.write_text(f'{words}[[step]]\ndo = "synthesise"\nvoices = 3')
+    assert main(["make", str(recipe), str(tmp_path / "out"), "--workers", "1"]) == 0
+    table = capsys.readouterr().out
+    assert "synthesise" in table
+    assert re.search(r"6\s+spoken\n", table)
+
+
+def test_models_are_missed_in_one_line_in_several_processes(tmp_path: Path, halves: str):
+    (tmp_path / "plugins" / "piper.py").write_text("raise ImportError")
+    words = 'name = "w"\n[[source]]\ncorpus = "words"\npath = "builtin:pl,de"\n'
+    recipe = f'{words}[[step]]\ndo = "synthesise"\nspeaker = "piper"\nsettings = {{models = ["x"]}}'
+    with pytest.raises(MissingExtraError, match=r"pip install 'clara-audio\[piper\]'$"):
+        make(written(tmp_path, recipe), tmp_path / "out", workers=2)
