@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from clara import remote
 from clara.errors import DataError, UsageError
-from clara.remote import File, Url
+from clara.remote import File, Url, locks
 
 Location = Path | Url
 """A file or folder of this machine, or behind a URL."""
@@ -187,7 +187,7 @@ def locked(path: Location, what: str) -> contextlib.AbstractContextManager[None]
         UsageError: Another process holds it.
         DataError: The lock file cannot be written.
     """
-    return remote.locked(path, what) if isinstance(path, Url) else _flocked(path, what)
+    return locks.locked(path, what) if isinstance(path, Url) else _flocked(path, what)
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a new bucket, to which this process and those it starts have the rights."""
     import fsspec
 
-    from clara import remote
+    from clara.remote import stores
 
     for name, value in {
         "AWS_ENDPOINT_URL": s3_server,
@@ -54,7 +54,7 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     }.items():
         monkeypatch.setenv(name, value)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    remote._connect.cache_clear()
+    stores.connect.cache_clear()
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     fsspec.filesystem("s3").mkdir(name)
     return f"s3://{name}"

@@ -25,7 +25,7 @@ import pytest
 from clara import remote
 from clara.errors import DataError, MissingExtraError, ShardError, UsageError
 from clara.files import Files, find, locate, locked, replacing
-from clara.remote import Url
+from clara.remote import Url, locks, stores
 from clara.shards import Index
 
 
@@ -174,7 +174,7 @@ def test_batches_are_those_of_the_folder(bucket: str, tones: Path, toy: Any) -> 
 
 @pytest.fixture
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "LEASE", 0.9)
+    monkeypatch.setattr(locks, "LEASE", 0.9)
 
 
 @pytest.mark.usefixtures("short_lease")
@@ -280,9 +280,9 @@ def faulty(
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(remote, "_PAUSE", 0.01)
+    monkeypatch.setattr(stores, "_PAUSE", 0.01)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    remote._connect.cache_clear()
+    stores.connect.cache_clear()
 
     def tell(faults: list[str]) -> None:
         Faulty.faults, Faulty.asked = list(faults), 0
@@ -291,7 +291,7 @@ def faulty(
     server.shutdown()
     server.server_close()
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    remote._connect.cache_clear()
+    stores.connect.cache_clear()
 
 
 @pytest.mark.parametrize("faults", [["503"], ["cut"], ["503", "503", "cut"], ["cut", "cut"]])
@@ -355,7 +355,7 @@ def test_without_a_server(bucket: str) -> None:
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    remote._connect.cache_clear()
+    stores.connect.cache_clear()
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     with pytest.raises(MissingExtraError, match=r"clara-audio\[s3\]"):

@@ -15,11 +15,10 @@ from typing import Any
 import fsspec
 import pytest
 
-from clara import remote
 from clara.errors import UsageError
 from clara.prepare.index import index_tars
 from clara.prepare.run import LOCK, prepare
-from clara.remote import Url
+from clara.remote import Url, locks
 from clara.shards import Index
 
 Files = Callable[[Path], dict[str, bytes]]
@@ -85,7 +84,7 @@ def test_killed_and_taken_up_again(
     assert all(content == reference[name] for name, content in tars.items())
     before = times(out)
     time.sleep(1.1)  # the server tells times in seconds
-    monkeypatch.setattr(remote, "LEASE", 1.0)
+    monkeypatch.setattr(locks, "LEASE", 1.0)
     prepare("folder", big, out, workers=1, **SETTINGS)
     assert below(out) == reference
     after = times(out)
@@ -115,9 +114,9 @@ def test_on_the_command_line(bucket: str, big: Path, capsys: pytest.CaptureFixtu
 def test_two_runs_at_once_are_refused(
     bucket: str, big: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "LEASE", 0.9)
+    monkeypatch.setattr(locks, "LEASE", 0.9)
     with (
-        remote.locked(Url(bucket) / LOCK, "it"),
+        locks.locked(Url(bucket) / LOCK, "it"),
         pytest.raises(UsageError, match=r"Another run .* is at work on s3:"),
     ):
         prepare("folder", big, bucket, workers=1, **SETTINGS)
