@@ -183,11 +183,16 @@ def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> No
     # What ended before anything was made binds nobody to its settings.
     if state in there and any(name.endswith((".tar", ".parquet", ".jsonl")) for name in there):
         _check_same(out / state, made, out)
+    _clear(out, there)
+    make_parent(out / state)
+    parts.write_json(made, out / state)
+
+
+def _clear(out: Location, there: Collection[str]) -> None:
+    """Removes what was left half-written."""
     for half in (name for name in there if name.endswith(".part")):
         with contextlib.suppress(OSError):
             (out / half).unlink()
-    make_parent(out / state)
-    parts.write_json(made, out / state)
 
 
 def _make(planned: Plan, there: Collection[str], allowed: float, engine: Engine) -> list[Part]:
@@ -269,6 +274,7 @@ def _finish(out: Location, planned: Plan, done: Sequence[Part]) -> None:
     parts.write_skipped(iter(records), out / "skipped.jsonl")
     write_index(tables(done), out / INDEX_NAME)
     parts.write_json(summarise(Index(Columns([str(out / INDEX_NAME)]))), out / "stats.json")
+    _clear(out, find(out))  # of nodes that were lost on the way
     parts.write_json({**planned.made, "version": clara.__version__}, out / MADE)
     remove_all(out / WORK)
 

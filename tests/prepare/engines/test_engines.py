@@ -264,6 +264,16 @@ def test_a_cluster_that_is_none(big: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("joined")
+def test_chains_of_steps_run_on_ray_as_here(big: Path, tmp_path: Path, files: Files) -> None:
+    recipe = tmp_path / "recipe.toml"
+    steps = '[[step]]\ndo = "augment"\nchain = ["gain 1"]\n[[step]]\ndo = "describe"\n'
+    recipe.write_text(f'name = "a"\n[[source]]\ncorpus = "folder"\npath = "{big}"\n{steps}')
+    make(recipe, tmp_path / "here", workers=1)
+    make(recipe, tmp_path / "there", engine="ray")
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+
+
+@pytest.mark.usefixtures("joined")
 def test_a_node_is_lost(
     cluster: Any, big: Path, reference: dict[str, bytes], tmp_path: Path, files: Files
 ) -> None:
@@ -307,14 +317,3 @@ def test_models_in_processes_beside_each_other_share_the_cores(monkeypatch: pyte
     run = engines.get("local", 2).run(threads, [0, 1], advance=lambda _: None)
     share = max(1, len(os.sched_getaffinity(0)) // 2)
     assert list(run) == [share, share]
-
-
-def test_chains_of_steps_run_on_ray_as_here(
-    joined: None, big: Path, tmp_path: Path, files: Files
-) -> None:
-    recipe = tmp_path / "recipe.toml"
-    steps = '[[step]]\ndo = "augment"\nchain = ["gain 1"]\n[[step]]\ndo = "describe"\n'
-    recipe.write_text(f'name = "a"\n[[source]]\ncorpus = "folder"\npath = "{big}"\n{steps}')
-    make(recipe, tmp_path / "here", workers=1)
-    make(recipe, tmp_path / "there", engine="ray")
-    assert files(tmp_path / "here") == files(tmp_path / "there")
