@@ -139,11 +139,10 @@ def main() -> None:
                 torn, cuts = torn + figures.torn, cuts + figures.cuts
                 doubtful += figures.doubtful
             print(figures.row(name), flush=True)
-        share = torn / max(1, cuts)
         print(
-            f"\nCuts through a word: {torn} of {cuts} ({share:.1%}); of these {cuts} cuts the step "
+            f"\nCuts through a word: {torn} of {cuts} ({torn / max(1, cuts):.1%}). The step counted"
         )
-        print(f"counted {doubtful} as cuts where no silence was.")
+        print(f"{doubtful} of them as cuts where no silence was.")
     print(f"\n## Synthetic speech of another voice, every word\n\n{HEAD}")
     for language, text in SPOKEN.items():
         print(_measure(aligner, [_spoken(language, text)], words=True).row(language), flush=True)
