@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +15,11 @@ import pytest
 
 if TYPE_CHECKING:
     from clara.train import Recipe
+
+
+# Programs that are started in the background are often told to ignore Ctrl-C, and tell so those that
+# they start; here all are to stop as at a terminal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

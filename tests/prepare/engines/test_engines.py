@@ -86,11 +86,16 @@ def double(job: int, tick: Tick) -> int:
     return 2 * job
 
 
-def where(job: int, tick: Tick) -> str:
+def meet(folder: Path, tick: Tick) -> str:
+    """Waits until a job on another node has come, too."""
     import ray
 
-    time.sleep(0.3)
-    return str(ray.get_runtime_context().get_node_id())
+    node = str(ray.get_runtime_context().get_node_id())
+    (folder / node).touch()
+    deadline = time.monotonic() + 60
+    while len(list(folder.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return node
 
 
 def fail(job: int, tick: Tick) -> None:
@@ -198,8 +203,8 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("joined")
-def test_both_nodes_work() -> None:
-    results = engines.get("ray", None).run(where, range(8), advance=lambda count: None)
+def test_both_nodes_work(tmp_path: Path) -> None:
+    results = engines.get("ray", None).run(meet, [tmp_path] * 8, advance=lambda count: None)
     assert len(set(results)) == 2
 
 
