@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from clara.train import Recipe
 
 
-# Programs that are started in the background are often told to ignore Ctrl-C, and tell so those that
-# they start; here all are to stop as at a terminal.
+# Programs that are started in the background are often told to ignore Ctrl-C, and tell so those
+# that they start; here all are to stop as at a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
