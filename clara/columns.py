@@ -11,7 +11,7 @@ import itertools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -148,22 +148,29 @@ class Columns:
     def codes(self, name: str) -> Codes:
         """A column of names as numbers: int32 `[N]`, and the name of each number."""
         assert name in _NAMED
-        with self._lock:
-            if name not in self._held:
-                self._held[name] = self._number(name)
-            codes: Codes = self._held[name]
-            return codes
+        codes: Codes = self._hold(name, lambda: self._number(name))
+        return codes
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers `[N]`, in as few bytes as hold them all."""
-        with self._lock:
-            if name not in self._held:
-                parts = [_narrow(column.to_numpy()) for _, column in self._read(name)]
-                self._held[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
-                self._held[name].setflags(write=False)
-                pa.default_memory_pool().release_unused()
-            numbers: npt.NDArray[Any] = self._held[name]
-            return numbers
+        numbers: npt.NDArray[Any] = self._hold(name, lambda: self._gather(name))
+        return numbers
+
+    def _hold(self, name: str, make: Callable[[], Any]) -> Any:
+        """What is held under a name; it is made once, and then found without waiting."""
+        if name not in self._held:
+            with self._lock:
+                if name not in self._held:
+                    self._held[name] = make()
+                    # What Arrow read it into is of no more use, and may be large.
+                    pa.default_memory_pool().release_unused()
+        return self._held[name]
+
+    def _gather(self, name: str) -> npt.NDArray[Any]:
+        parts = [_narrow(column.to_numpy()) for _, column in self._read(name)]
+        numbers = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        numbers.setflags(write=False)
+        return numbers
 
     def texts(self, name: str, rows: npt.NDArray[np.int64] | None = None) -> pa.ChunkedArray:
         """A column of texts, or of lists of them, `[N]`; no text of it is kept.
@@ -209,13 +216,13 @@ class Columns:
 
     def hashes(self, name: str) -> Hashes:
         """A column of texts as numbers: uint64 `[N]`, by `clara.hashes`; no text of it is kept."""
-        with self._lock:
-            place = f"hashes of {name}"
-            if place not in self._held:
-                self._held[place] = np.concatenate([np.zeros(0, np.uint64), *self._hash(name)])
-                self._held[place].setflags(write=False)
-            hashes: Hashes = self._held[place]
-            return hashes
+        hashes: Hashes = self._hold(f"hashes of {name}", lambda: self._hash_all(name))
+        return hashes
+
+    def _hash_all(self, name: str) -> Hashes:
+        hashes = np.concatenate([np.zeros(0, np.uint64), *self._hash(name)])
+        hashes.setflags(write=False)
+        return hashes
 
     def _hash(self, name: str) -> Iterator[Hashes]:
         for path, file in zip(self.paths, self._files, strict=True):
@@ -241,8 +248,6 @@ class Columns:
             parts += [mine[chunk.indices.to_numpy()] for chunk in chunks]
         codes = np.concatenate(parts)
         codes.setflags(write=False)
-        del parts
-        pa.default_memory_pool().release_unused()
         return codes, list(numbers)
 
     def _read(self, name: str) -> Iterator[tuple[str, pa.ChunkedArray]]:
