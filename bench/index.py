@@ -1,12 +1,14 @@
-"""An index of 20 million samples: memory and time to open it, to draw an epoch, to take a batch.
+"""An index of 20 million samples: to open it, to draw an epoch, to take a batch, to count it all.
 
 The index is simulated: 22 corpora, 181 languages, 39,000 shards, and columns as real corpora fill
-them. Behind the names of the shards of a corpus lies one small tar, so that samples can be read.
-Run `python -m bench.index`, or `python -m bench.index --json` for all figures.
+them, with several sounds a clip in those of sounds. Behind the names of the shards of a corpus lies
+one small tar, so that samples can be read. Run `python -m bench.index`, or `python -m bench.index
+--json` for all figures.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import statistics
@@ -43,6 +45,8 @@ STAGES = {
     "first": "the first batch: the columns that say where samples lie",
     "batches": f"{STEPS - 1} more batches",
 }
+COUNTED = "`clara stats --json`, the whole command"
+SOUNDS = 527
 
 
 def simulate(folder: Path) -> None:
@@ -70,7 +74,7 @@ def _parts(folder: Path, corpus: int, rows: int) -> Iterator[pa.Table]:
         languages = [f"l{each:03d}" for each in range(LANGUAGES)]
         shard = number // SHARD
         shards = [_shard(corpus, each) for each in range(shard[0], shard[-1] + 1)]
-        labels = [json.dumps({"sound": [f"sound {each}"]}) for each in range(500)]
+        labels = _labels(rng, speech)
         two = np.arange(0, 2 * n + 1, 2, dtype=np.int32)
         none = np.zeros(n, int)
         columns: dict[str, Any] = {
@@ -81,7 +85,7 @@ def _parts(folder: Path, corpus: int, rows: int) -> Iterator[pa.Table]:
             "suffix": _codes(none, ["flac"]),
             "texts": pa.ListArray.from_arrays(two, _sentences(rng, 2 * n)),
             "language": _codes(spoken, languages) if speech else _codes(none, [""]),
-            "labels": _codes(rng.integers(0, 500, n), labels),
+            "labels": _codes(rng.integers(0, len(labels), n), labels),
             "source": _join("freesound:", number // 3),
             "speaker": _join("ab" * 16, number // 40) if speech else pa.array([""] * n),
             "licence": _codes(none, ["CC0"]),
@@ -92,6 +96,17 @@ def _parts(folder: Path, corpus: int, rows: int) -> Iterator[pa.Table]:
             **{name: places[name][number % SHARD] for name in Place._fields},
         }
         yield pa.table({each.name: pa.array(columns[each.name], each.type) for each in SCHEMA})
+
+
+def _labels(rng: np.random.Generator, speech: bool) -> list[str]:
+    """Sets of labels as some hundred thousand clips have them, of sounds few like another."""
+    if speech:
+        emotions, ages = ["angry", "happy", "neutral", "sad"], ["twenties", "forties", "sixties"]
+        people = itertools.product(("man", "woman"), emotions, ages)
+        return [json.dumps({"age": [a], "emotion": [e], "gender": [g]}) for g, e, a in people]
+    drawn = np.minimum(rng.zipf(1.2, (SHARD * 16, 3)) - 1, SOUNDS - 1)
+    several = {tuple(sorted({f"sound {each}" for each in three})) for three in drawn.tolist()}
+    return [json.dumps({"sound": list(sounds)}) for sounds in sorted(several)]
 
 
 def _shard(corpus: int, number: int) -> str:
@@ -157,6 +172,17 @@ def measure(folder: Path, balance: float) -> dict[str, float]:
     return found
 
 
+def count(folder: Path) -> dict[str, float]:
+    """What `clara stats` takes from its start to its end, in seconds and GiB."""
+    command = [sys.executable, "-m", "clara.cli", "stats", str(folder), "--json"]
+    begun = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    seconds = time.perf_counter() - begun
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+    return {"s": seconds, "cpu": cpu, "peak": peak}
+
+
 def _read(index: Index, steps: np.ndarray) -> float:
     begun = time.perf_counter()
     for row in steps.ravel().tolist():
@@ -178,11 +204,14 @@ def report(rounds: int) -> Table:
         simulate(folder)
         size = (folder / INDEX_NAME).stat().st_size
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in BALANCES}
+        counts: list[dict[str, float]] = []
         for _ in range(rounds):
             for name, balance in BALANCES.items():
                 command = [sys.executable, "-m", "bench.index", "--measure", str(folder)]
                 printed = subprocess.check_output([*command, str(balance)], text=True)
                 runs[name].append(json.loads(printed))
+            printed = subprocess.check_output([*command[:3], "--count", str(folder)], text=True)
+            counts.append(json.loads(printed))
     rows, notes = [], []
     for name, figures in runs.items():
         middle = {key: statistics.median(run[key] for run in figures) for key in figures[0]}
@@ -194,6 +223,9 @@ def report(rounds: int) -> Table:
             f"at most {figure(1000 * middle['p99'])} ms, and "
             f"{figure(1000 * middle['batches cpu'] / (STEPS - 1))} ms of computing."
         )
+    middle = {key: statistics.median(run[key] for run in counts) for key in counts[0]}
+    shown = [figure(middle[each]) for each in ("s", "cpu", "peak")]
+    rows.append(["all", COUNTED, *shown[:2], "–", shown[2]])
     return Table(
         title="An index of 20 million samples",
         text=(
@@ -211,7 +243,9 @@ def report(rounds: int) -> Table:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--measure"]:
+    if sys.argv[1:2] == ["--count"]:
+        print(json.dumps(count(Path(sys.argv[2]))))
+    elif sys.argv[1:2] == ["--measure"]:
         print(json.dumps(measure(Path(sys.argv[2]), float(sys.argv[3]))))
     else:
         main(report)
