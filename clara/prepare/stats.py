@@ -1,6 +1,6 @@
 """Statistics of shards, from their index alone: Table VII of any data.
 
-Of 20 million rows it takes about half a minute of computing; how is told in `clara.prepare.tally`.
+Of 20 million rows it takes a quarter of a minute; how is told in `clara.prepare.tally`.
 """
 
 from __future__ import annotations
