@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench._timing import Report, machine, main, take_turns
 from clara.audio.mel import LogMel
 from clara.loss import contrastive_loss
-from clara.model import ClaraModel, ModelConfig, sinusoids
+from clara.model import ClaraModel, FeedForward, ModelConfig, sinusoids
 from clara.optim import make_optimizer
 from clara.recipes import clara_100m
 
@@ -50,24 +50,6 @@ class PlainAttention(nn.Module):
         return self.out(mixed.flatten(2))
 
 
-class PlainFeedForward(nn.Module):
-    """The position-wise part, plain or gated GELU."""
-
-    def __init__(self, width: int, hidden: int, gated: bool) -> None:
-        super().__init__()
-        self.gated = gated
-        self.up = nn.Linear(width, hidden * (2 if gated else 1))
-        self.down = nn.Linear(hidden, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[..., D]` to `[..., D]`."""
-        x = self.up(x)
-        if not self.gated:
-            return self.down(nnf.gelu(x))
-        x, gate = x.chunk(2, dim=-1)
-        return self.down(x * nnf.gelu(gate))
-
-
 class PlainBlock(nn.Module):
     """A pre-norm block."""
 
@@ -77,7 +59,7 @@ class PlainBlock(nn.Module):
         super().__init__()
         width = attention.out.out_features
         self.attention = attention
-        self.feed_forward = PlainFeedForward(width, hidden, gated)
+        self.feed_forward = FeedForward(width, hidden, gated)
         self.norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.context_norm = nn.LayerNorm(crossed) if crossed else None
         self.dropout = nn.Dropout(dropout)

@@ -1,28 +1,47 @@
-"""What goes wrong when another library loads a model."""
+"""Models that another library loads: what goes wrong then, and what they are called."""
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
 from clara.errors import CheckpointError
 
-FAULTS = (
+# What libraries raise at a folder that is missing, broken, or holds another kind of model.
+_FAULTS = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
     *(SafetensorError, pickle.UnpicklingError),
 )
-"""What libraries raise at a folder that is missing, broken, or holds another kind of model."""
+HUB = "name a folder that holds one, or its name on the hub"
 
 
-def no_model(what: str, model: str, error: Exception, hint: str) -> CheckpointError:
-    """The error for a model that a library cannot load.
+@contextlib.contextmanager
+def loading(what: str, model: str, hint: str = HUB) -> Iterator[None]:
+    """Tells clearly of a model that a library cannot load.
 
     Args:
-        what: What was expected ("a BLIP model in the format of transformers").
+        what: What is expected ("a BLIP model in the format of transformers").
         model: The folder or name that was given.
-        error: What the library says.
         hint: What to do, as an order.
+
+    Raises:
+        CheckpointError: What is done inside fails as it does where there is no such model.
     """
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return CheckpointError(f"Expected {what} at {model!r} but found: {reason}; {hint}.")
+    try:
+        yield
+    except _FAULTS as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise CheckpointError(
+            f"Expected {what} at {model!r}, but found: {reason}; {hint}."
+        ) from error
+
+
+def title(model: str, network: Any) -> str:
+    """What provenance calls a model of transformers: its folder, or its name and revision."""
+    revision = getattr(network.config, "_commit_hash", None)
+    return f"{model}@{revision}" if revision else Path(model).name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,7 @@ from clara.errors import DataError
 from clara.evaluate.figures import MAIN_FIGURES, interval, primary
 from clara.evaluate.page import page
 from clara.evaluate.run import Results
-from clara.files import replacing
-from clara.pictures.html import make_folder
+from clara.pictures.html import save
 
 
 def rows(results: Results) -> list[dict[str, object]]:
@@ -67,13 +65,8 @@ def write(results: Results, folder: Path, curves: Mapping[str, Path] | None = No
         UsageError: The folder is a file.
         DataError: It cannot be written to.
     """
-    make_folder(folder)
-    text = json.dumps(as_json(results), ensure_ascii=False, indent=1, allow_nan=False)
     html = page(results, {name: read_curves(path) for name, path in (curves or {}).items()})
-    for name, content in (("scores.json", text + "\n"), ("index.html", html)):
-        with replacing(folder / name) as file:
-            file.write(content.encode())
-    return folder / "index.html"
+    return save(folder, html, "scores.json", as_json(results))
 
 
 def read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:

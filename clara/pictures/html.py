@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from clara import pictures
 from clara.errors import UsageError
-from clara.files import unwritable
+from clara.files import replacing, unwritable
 
 
 def document(title: str, body: Sequence[str]) -> str:
@@ -59,6 +60,30 @@ def table_row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
         for cell, number in zip(cells, numeric, strict=True)
     )
     return f"<tr>{''.join(made)}</tr>"
+
+
+def save(folder: Path, html: str, data_name: str, data: object) -> Path:
+    """Writes a page as `index.html`, and what it shows beside it, as JSON.
+
+    Args:
+        folder: Is made if it is not there.
+        html: The whole page.
+        data_name: Of the JSON file ("scores.json").
+        data: JSON values.
+
+    Returns:
+        The page.
+
+    Raises:
+        UsageError: The folder is a file.
+        DataError: It cannot be written to.
+    """
+    make_folder(folder)
+    text = json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
+    for name, content in ((data_name, f"{text}\n"), ("index.html", html)):
+        with replacing(folder / name) as file:
+            file.write(content.encode())
+    return folder / "index.html"
 
 
 def make_folder(folder: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from clara import __version__
-from clara.files import replacing
 from clara.pictures import svg
-from clara.pictures.html import card, document, grid, make_folder, section, table_row
+from clara.pictures.html import card, document, grid, save, section, table_row
 from clara.prepare.stats import UNKNOWN
 from clara.text.languages import language_name
 
@@ -34,12 +32,7 @@ def write(summary: Mapping[str, Any], folder: Path) -> Path:
         UsageError: The folder is a file.
         DataError: It cannot be written to.
     """
-    make_folder(folder)
-    text = json.dumps(summary, ensure_ascii=False, indent=1)
-    for name, content in (("stats.json", f"{text}\n"), ("index.html", page(summary))):
-        with replacing(folder / name) as file:
-            file.write(content.encode())
-    return folder / "index.html"
+    return save(folder, page(summary), "stats.json", summary)
 
 
 def page(summary: Mapping[str, Any]) -> str:

@@ -44,14 +44,13 @@ class Chat(BaseHTTPRequestHandler):
             step = dict(self.plan[min(len(self.log), len(self.plan) - 1)]) if self.plan else {}
             told = {"time": time.time(), "path": self.path, "headers": dict(self.headers)}
             self.log.append({**told, "body": asked, "at_once": Chat.now})
-        try:
-            self._step(step, json.loads(asked["messages"][-1]["content"]))
-        finally:
-            with self.lock:
-                Chat.now -= 1
+        time.sleep(step.get("slow", 0))
+        # Before the answer: who has it may well ask on before this thread does anything more.
+        with self.lock:
+            Chat.now -= 1
+        self._step(step, json.loads(asked["messages"][-1]["content"]))
 
     def _step(self, step: dict[str, Any], texts: list[str]) -> None:
-        time.sleep(step.get("slow", 0))
         if step.get("drop"):
             self.close_connection = True
             return

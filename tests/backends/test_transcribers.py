@@ -5,13 +5,13 @@ Such models say nonsense: what is tested is that it comes out as words, in order
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import whisper_models
 
 from clara.audio import io
 from clara.backends import Word
@@ -30,20 +30,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ctranslate2"),
 ]
 
-_spec = importlib.util.spec_from_file_location(
-    "whisper_models", Path(__file__).with_name("whisper_models.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-models = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(models)
-
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whisper")
-    models.transformers_model(folder / "whisper")
-    models.ctranslate_model(folder / "faster_whisper", folder / "whisper")
+    whisper_models.transformers_model(folder / "whisper")
+    whisper_models.ctranslate_model(folder / "faster_whisper", folder / "whisper")
     return folder
 
 
@@ -112,7 +104,7 @@ def test_the_name_says_model_and_version(transcriber):
 
 
 def test_a_model_of_english_alone(tmp_path, speech):
-    models.transformers_model(tmp_path / "whisper.en", many=False)
+    whisper_models.transformers_model(tmp_path / "whisper.en", many=False)
     english = Whisper(str(tmp_path / "whisper.en"))
     heard = english.transcribe(speech[0][: 16_000 * 5], 16_000)
     assert heard.language == "en"
@@ -136,7 +128,7 @@ def test_folders_that_hold_no_such_model(tmp_path, folders, kind, fault):
 
 
 def test_a_model_that_cannot_time_words(tmp_path):
-    models.transformers_model(tmp_path / "whisper", heads=False)
+    whisper_models.transformers_model(tmp_path / "whisper", heads=False)
     with pytest.raises(CheckpointError, match="alignment heads"):
         Whisper(str(tmp_path / "whisper"))
 

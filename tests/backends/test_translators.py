@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -200,6 +201,15 @@ def test_a_folder_without_a_model_is_refused(kind, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "m2m_100"')
     with pytest.raises(CheckpointError, match="in the format of transformers"):
         kind(str(tmp_path))
+
+
+def test_weights_that_are_cut_are_refused(m2m100, tmp_path):
+    folder = tmp_path / "cut"
+    shutil.copytree(m2m100, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="model of m2m100 in the format of transformers"):
+        M2M100(str(folder))
 
 
 def test_a_model_of_the_other_kind_is_refused(m2m100, nllb):

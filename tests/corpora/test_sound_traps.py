@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from layouts import edit, entries, refused
 
 from clara import corpora
 from clara.corpora import _files
-from clara.errors import LayoutError
 from clara.prepare.run import prepare
 from clara.records import Entry
 from clara.shards import Index
@@ -19,21 +19,6 @@ from clara.text.phrases import captions
 
 Miniature = Callable[[str], Path]
 Read = Callable[[str], dict[str, Entry]]
-
-
-def entries(name: str, root: Path) -> dict[str, Entry]:
-    return {entry.key: entry for entry in corpora.get(name).read(root)}
-
-
-def refused(name: str, root: Path, message: str) -> None:
-    with pytest.raises(LayoutError, match=message):
-        list(corpora.get(name).read(root))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_bytes().decode("iso-8859-1")  # any byte goes in and comes out
-    assert old in text
-    path.write_bytes(text.replace(old, new, 1).encode("iso-8859-1"))
 
 
 # Clotho

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from layouts import edit
 
 from clara import corpora
 from clara.errors import DataError, LayoutError
@@ -20,12 +21,6 @@ from clara.text.phrases import captions
 
 Miniature = Callable[[str], Path]
 Read = Callable[[str], dict[str, Entry]]
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 # Common Voice

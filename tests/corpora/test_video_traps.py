@@ -9,32 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from layouts import edit, entries, refused
 
 from clara import corpora
 from clara.audio.io import AUDIO_SUFFIXES
 from clara.corpora import _files, _videos
-from clara.errors import DataError, LayoutError
+from clara.errors import DataError
 from clara.prepare.run import prepare
 from clara.records import Entry
 from clara.text.phrases import captions
 
 Miniature = Callable[[str], Path]
 Read = Callable[[str], dict[str, Entry]]
-
-
-def entries(name: str, root: Path) -> dict[str, Entry]:
-    return {entry.key: entry for entry in corpora.get(name).read(root)}
-
-
-def refused(name: str, root: Path, message: str) -> None:
-    with pytest.raises(LayoutError, match=message):
-        list(corpora.get(name).read(root))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_bytes().decode("iso-8859-1")  # any byte goes in and comes out
-    assert old in text
-    path.write_bytes(text.replace(old, new, 1).encode("iso-8859-1"))
 
 
 def test_a_video_is_the_same_source_in_three_corpora(miniature: Miniature):

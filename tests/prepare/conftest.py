@@ -49,6 +49,20 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="session")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty clips of 1.5 s: about a second of work at 48 kHz."""
+    return _write_corpus(tmp_path_factory.mktemp("big") / "corpus", 60, 1.5)
+
+
+@pytest.fixture(scope="session")
+def reference(big: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process that nobody kills makes of them, in shards of 5 at 48 kHz."""
+    out = tmp_path_factory.mktemp("reference") / "out"
+    prepare("folder", big, out, rate=48_000, shard_size=5, workers=1)
+    return _files(out)
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """Twelve clips of 0.1 s."""

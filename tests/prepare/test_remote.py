@@ -25,22 +25,6 @@ Files = Callable[[Path], dict[str, bytes]]
 SETTINGS: dict[str, Any] = {"rate": 48_000, "shard_size": 5}
 
 
-@pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
-    """Forty clips of 1.5 s."""
-    return write_corpus(tmp_path_factory.mktemp("big") / "corpus", 40, 1.5)
-
-
-@pytest.fixture(scope="module")
-def reference(
-    big: Path, tmp_path_factory: pytest.TempPathFactory, files: Files
-) -> dict[str, bytes]:
-    """What is made of them in a folder."""
-    out = tmp_path_factory.mktemp("reference") / "out"
-    prepare("folder", big, out, workers=1, **SETTINGS)
-    return files(out)
-
-
 def below(url: str) -> dict[str, bytes]:
     """Everything below a URL, as another client sees it."""
     system, inner = fsspec.core.url_to_fs(url, skip_instance_cache=True)
@@ -106,7 +90,7 @@ def test_on_the_command_line(bucket: str, big: Path, capsys: pytest.CaptureFixtu
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["out"] == f"{bucket}/big"
     assert main(["stats", bucket, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["total"]["clips"] == 40
+    assert json.loads(capsys.readouterr().out)["total"]["clips"] == 60
     assert main(["index", f"{bucket}/big", "--workers", "1"]) == 0
     assert f"Shards and index are in {bucket}/big" in capsys.readouterr().err
 
@@ -139,7 +123,7 @@ def test_tars_are_indexed_where_they_are(
     index_tars(tmp_path / "tars", workers=1)
     assert below(f"{bucket}/tars") == files(tmp_path / "tars")
     index = Index.open(report.out)
-    assert len(index) == 40
+    assert len(index) == 60
     assert index.sample(7).rate == 48_000
     with pytest.raises(UsageError, match="Expected tars in or below s3:"):
         index_tars(f"{bucket}/none")

@@ -181,22 +181,6 @@ def test_a_trial_takes_some_clips_of_every_split(corpus: Path, tmp_path: Path) -
 # ---------------------------------------------------------------------------------- the same bytes
 
 
-@pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
-    """Sixty clips of 1.5 s: about a second of work at 48 kHz."""
-    return write_corpus(tmp_path_factory.mktemp("big") / "corpus", 60, 1.5)
-
-
-@pytest.fixture(scope="module")
-def reference(
-    big: Path, tmp_path_factory: pytest.TempPathFactory, files: Files
-) -> dict[str, bytes]:
-    """What one process that nobody kills makes of them."""
-    out = tmp_path_factory.mktemp("reference") / "out"
-    prepare("folder", big, out, rate=48_000, shard_size=5, workers=1)
-    return files(out)
-
-
 @pytest.mark.parametrize("workers", [2, 3])
 def test_workers_do_not_show(
     big: Path, reference: dict[str, bytes], tmp_path: Path, files: Files, workers: int

@@ -11,24 +11,24 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from clara.audio import io
 from clara.backends import Word
+from clara.backends._models import loading, title
 from clara.backends.aligner._lattice import Lattice
-from clara.errors import AlignmentError, CheckpointError, MissingExtraError
+from clara.errors import AlignmentError, MissingExtraError
 from clara.records import Wave
 from clara.text import words as wording
 from clara.text.iso639 import shortest
 
 __all__ = ["CTC"]
 
+_KIND = "a CTC model in the format of transformers"
 _CHUNK, _CONTEXT, _LEAST = 30, 2, 1  # seconds that the network hears at once, and around them
 
 
@@ -54,19 +54,15 @@ class CTC:
             import transformers
         except ImportError as error:
             raise MissingExtraError("the ctc aligner", "align") from error
-        try:
+        with loading(_KIND, model):
             self._tokenizer: Any = transformers.Wav2Vec2CTCTokenizer.from_pretrained(model)
             self._ears: Any = transformers.Wav2Vec2FeatureExtractor.from_pretrained(model)
             with torch.random.fork_rng([]):  # weights are drawn before they are loaded
                 network: Any = transformers.Wav2Vec2ForCTC.from_pretrained(model)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise _not_one(model, error) from error
         self._network = network.to(device).eval()
         self._device = device
         self._lock = threading.Lock()
-        revision = getattr(network.config, "_commit_hash", None)
-        title = f"{model}@{revision}" if revision else Path(model).name
-        self.name = f"CTC by {title} (transformers {transformers.__version__})"
+        self.name = f"CTC by {title(model, network)} (transformers {transformers.__version__})"
 
     def align(self, wave: Wave, rate: int, words: Sequence[str], *, language: str) -> list[Word]:
         """Finds where each word of a transcript is spoken; see `Aligner`.
@@ -115,11 +111,9 @@ class CTC:
         code = min(codes, key=len)
         if code == self._network.target_lang and code == self._tokenizer.target_lang:
             return
-        try:
+        with loading(_KIND, f"{self._network.config._name_or_path} ({code})"):
             self._tokenizer.set_target_lang(code)
             self._network.load_adapter(code)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise _not_one(f"{self._network.config._name_or_path} ({code})", error) from error
         self._network.to(self._device)
 
     @torch.inference_mode()
@@ -143,14 +137,6 @@ class CTC:
             scores.append(kept.log_softmax(-1))
             start = end
         return torch.cat(scores)
-
-
-def _not_one(model: str, error: Exception) -> CheckpointError:
-    reason = " ".join(str(error).split())[:200]
-    return CheckpointError(
-        f"Expected a CTC model in the format of transformers at {model!r}, but found: {reason}; "
-        "name a folder that holds one, or its name on the hub."
-    )
 
 
 def _unspellable(words: Sequence[str]) -> AlignmentError:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from clara.backends._models import FAULTS, no_model
+from clara.backends._models import loading
 from clara.backends.captioner import Image
 from clara.errors import MissingExtraError
 
@@ -46,17 +46,13 @@ class BLIP:
         except ImportError as error:
             raise MissingExtraError("the BLIP captioner", "blip") from error
         library: Any = transformers
-        try:
+        with loading("a BLIP model in the format of transformers", model):
             network, found = library.BlipForConditionalGeneration.from_pretrained(
                 model, output_loading_info=True
             )
             self._processor: Any = library.AutoProcessor.from_pretrained(model)
             if found["missing_keys"] or not hasattr(self._processor, "image_processor"):
                 raise ValueError("weights of another kind of model")
-        except FAULTS as error:
-            what = "a BLIP model in the format of transformers"
-            hint = "name a folder that holds one, or its name on the hub"
-            raise no_model(what, model, error, hint) from error
         self._network: Any = network.to(device).eval()
         self._device, self._beams, self._longest = device, beams, longest
         self._lock = threading.Lock()

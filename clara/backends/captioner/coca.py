@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clara.backends._models import FAULTS, no_model
+from clara.backends._models import loading
 from clara.backends.captioner import Image
 from clara.errors import MissingExtraError, UsageError
 
@@ -47,7 +47,8 @@ class CoCa:
         self._library = _library()
         folder = Path(model).is_dir()
         whole = folder or model.startswith("hf-hub:")
-        try:
+        hint = "name a folder that holds one, or a model of open_clip's list"
+        with loading("a CoCa model in the format of open_clip", model, hint):
             network, self._prepare = self._library.create_model_from_pretrained(
                 f"local-dir:{model}" if folder else model,
                 pretrained=None if whole else weights,
@@ -55,10 +56,6 @@ class CoCa:
             )
             if not hasattr(network, "generate"):
                 raise ValueError("a model that writes no captions")
-        except FAULTS as error:
-            what = "a CoCa model in the format of open_clip"
-            hint = "name a folder that holds one, or a model of open_clip's list"
-            raise no_model(what, model, error, hint) from error
         self._network: Any = network.eval()
         self._device, self._longest = device, longest
         self._lock = threading.Lock()

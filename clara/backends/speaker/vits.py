@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from clara.backends._models import loading, title
 from clara.backends.speaker import _common
-from clara.errors import CheckpointError, MissingExtraError, UnknownNameError, UsageError
+from clara.errors import MissingExtraError, UnknownNameError, UsageError
 from clara.records import Wave
 from clara.text.iso639 import shortest
 
@@ -145,26 +146,17 @@ class Vits:
 
 def _load(transformers: Any, path: str, device: str) -> _Model:
     import torch
-    from safetensors import SafetensorError
 
-    try:
+    with loading("a VITS checkpoint in the format of transformers", path):
         tokenizer = transformers.VitsTokenizer.from_pretrained(path)
         with torch.random.fork_rng([]):  # weights are drawn before they are loaded
             network = transformers.VitsModel.from_pretrained(path)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(
-            f"Expected a VITS checkpoint in the format of transformers at {path!r}, but found: "
-            f"{reason}; name a folder that holds one, or its name on the hub."
-        ) from error
     # Without that package the tokenizer would drop every letter.
     if tokenizer.is_uroman and importlib.util.find_spec("uroman") is None:
         raise MissingExtraError(f"the language of {path}", "vits")
-    revision = getattr(network.config, "_commit_hash", None)
-    title = f"{path}@{revision}" if revision else Path(path).name
     count = int(network.config.num_speakers)
     speakers = tuple(map(str, range(count))) if count > 1 else ("",)
-    return _Model(network.to(device).eval(), tokenizer, title, speakers)
+    return _Model(network.to(device).eval(), tokenizer, title(path, network), speakers)
 
 
 def _language(tokenizer: Any, path: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 from clara.audio import io
 from clara.backends import Word
+from clara.backends._models import loading
 from clara.backends.transcriber import Transcript
 from clara.backends.transcriber._words import timed
-from clara.errors import AlignmentError, CheckpointError, MissingExtraError
+from clara.errors import AlignmentError, MissingExtraError
 from clara.records import Wave
 
 __all__ = ["FasterWhisper"]
@@ -40,14 +41,9 @@ class FasterWhisper:
             import faster_whisper
         except ImportError as error:
             raise MissingExtraError("the faster_whisper transcriber", "whisper") from error
-        try:
+        hint = "name a folder that holds one, or a size such as 'small'"
+        with loading("a Whisper model in the format of CTranslate2", model, hint):
             self._model: Any = faster_whisper.WhisperModel(model, device=device)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"Expected a Whisper model in the format of CTranslate2 at {model!r}, but found: "
-                f"{reason}; name a folder that holds one, or a size such as 'small'."
-            ) from error
         self._beams = beams
         self._lock = threading.Lock()
         self.name = f"{Path(model).name} (faster-whisper {metadata.version('faster-whisper')})"

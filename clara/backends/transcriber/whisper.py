@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clara.audio import io
 from clara.backends import Word
+from clara.backends._models import loading, title
 from clara.backends.transcriber import Transcript
 from clara.backends.transcriber._words import timed
-from clara.errors import AlignmentError, CheckpointError, MissingExtraError
+from clara.errors import AlignmentError, MissingExtraError
 from clara.records import Wave
 
 __all__ = ["Whisper"]
@@ -44,10 +44,10 @@ class Whisper:
         try:
             import torch
             import transformers
-            from safetensors import SafetensorError
         except ImportError as error:
             raise MissingExtraError("the whisper transcriber", "whisper") from error
-        try:
+        what = "a Whisper model in the format of transformers, with alignment heads,"
+        with loading(what, model):
             self._tokenizer: Any = transformers.WhisperTokenizer.from_pretrained(model)
             self._ears: Any = transformers.WhisperFeatureExtractor.from_pretrained(model)
             with torch.random.fork_rng([]):  # weights are drawn before they are loaded
@@ -55,27 +55,10 @@ class Whisper:
                 network: Any = kind.from_pretrained(model)
             self._end_of_text = int(self._tokenizer.eos_token_id)
             network.generation_config.alignment_heads  # noqa: B018 (without them it times nothing)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            RuntimeError,
-            AttributeError,
-            SafetensorError,
-        ) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"Expected a Whisper model in the format of transformers at {model!r}, with "
-                f"alignment heads, but found: {reason}; name a folder that holds one, or its name "
-                "on the hub."
-            ) from error
         self._network = network.to(device).eval()
         self._device = device
         self._lock = threading.Lock()
-        revision = getattr(network.config, "_commit_hash", None)
-        title = f"{model}@{revision}" if revision else Path(model).name
-        self.name = f"{title} (transformers {transformers.__version__})"
+        self.name = f"{title(model, network)} (transformers {transformers.__version__})"
 
     def transcribe(self, wave: Wave, rate: int, *, language: str = "") -> Transcript:
         """Hears the words of a recording of any length; see `Transcriber`.

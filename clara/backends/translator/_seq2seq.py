@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clara.errors import CheckpointError, MissingExtraError, UnknownNameError
+from clara.backends._models import loading
+from clara.errors import MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
     import torch
@@ -47,16 +48,10 @@ class Seq2Seq:
             import transformers
         except ImportError as error:
             raise MissingExtraError(f"the {what} translator", "translate") from error
-        try:
+        with loading(f"a model of {what} in the format of transformers", model):
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(model)
             network: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(model)
             self._codes = codes(self._tokenizer)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"Expected a model of {what} in the format of transformers at {model!r} but found: "
-                f"{reason}; name a folder that holds one, or its name on the hub."
-            ) from error
         self._model: torch.nn.Module = network.to(device).eval()
         self._limit = int(network.config.max_position_embeddings)
         self._device, self._batch, self._beams = device, batch, beams

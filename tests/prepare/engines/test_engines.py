@@ -61,22 +61,6 @@ def command(corpus: Path, out: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "clara.cli", *words, *options]
 
 
-@pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[..., Path]) -> Path:
-    """Sixty clips of 1.5 s."""
-    return write_corpus(tmp_path_factory.mktemp("big") / "corpus", 60, 1.5)
-
-
-@pytest.fixture(scope="module")
-def reference(
-    big: Path, tmp_path_factory: pytest.TempPathFactory, files: Files
-) -> dict[str, bytes]:
-    """What one process that nobody kills makes of them."""
-    out = tmp_path_factory.mktemp("reference") / "out"
-    prepare("folder", big, out, workers=1, **SETTINGS)
-    return files(out)
-
-
 # ---------------------------------------------------------------------------------- jobs for tests
 
 
