@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clara.prepare.run import Report
 
 _MOST_LANGUAGES = 3
+_LINE = 64
 _MOST_VALUES = 6
 _WIDEST = 28
 NUMBERS = ("hours", "clips", "s", "speakers", "m/f/? clips", "m/f/? speakers")
@@ -116,13 +117,16 @@ def languages(counts: Mapping[str, int]) -> str:
 
 
 def some(counts: Mapping[str, Any], told: Any = None, most: int = _MOST_VALUES) -> str:
-    """The first values with their counts, and how many more there are.
+    """The first values with their counts, as many as fit a line, and how many more there are.
 
     >>> some({"angry": 12345, "sad": 7, "": 1}, most=2)
     'angry 12,345, sad 7 and 1 more'
     """
     told = told or short
-    shown = ", ".join(f"{cut(n or 'not told')} {told(c)}" for n, c in list(counts.items())[:most])
+    values = [f"{cut(name or 'not told')} {told(count)}" for name, count in counts.items()]
+    while len(", ".join(values[:most])) > _LINE and most > 1:
+        most -= 1
+    shown = ", ".join(values[:most])
     return f"{shown} and {len(counts) - most:,} more" if len(counts) > most else shown
 
 

@@ -89,10 +89,14 @@ def _show(found: Leaks, summary: dict[str, Any], out: Path | None) -> None:
         )
     mine, theirs = summary["leaked"]["a"], summary["leaked"]["b"]
     sizes = summary["recordings"]
-    if found.within:
-        print(f"{theirs:,} of {sizes['b']:,} recordings lie in an earlier split too.")
+    where = "in an earlier split" if found.within else "in A"
+    which = f"{sizes['b']:,} recordings{'' if found.within else ' of B'}"
+    if not theirs:
+        print(f"None of {which} lies {where} too.")
     else:
-        print(f"{theirs:,} of {sizes['b']:,} recordings of B lie in A too, as {mine:,} of A.")
+        print(
+            f"{theirs:,} of {which} lie {where} too{'' if found.within else f', as {mine:,} of A'}."
+        )
     mute = max(summary["too_short_or_quiet"].values())
     if mute:
         note(f"{mute:,} recordings are too short or too quiet to be compared by their sound.")
