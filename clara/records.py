@@ -9,7 +9,8 @@ Axes by one letter, here and everywhere: `B` batch, `T` samples of time, `F` fra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -172,6 +173,73 @@ class Embeddings:
         return len(self.keys)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """Of each recording (or query) that counts, whether its answer was right.
+
+    Attributes:
+        recordings: Says which they are and in which order: equal in two runs that can be compared
+            one by one.
+        right: bool `[N]`.
+        groups: int64 `[N]`, equal where recordings are not independent, being of one speaker or
+            source, or where queries are for one recording; none where each stands alone.
+        parts: int64 `[N]`, the part (fold, language) that each counts in, where the figure is a
+            mean over parts; none where it is the share of all.
+        figure: The key in `Scores.values` of the figure that these are the answers of.
+    """
+
+    recordings: str
+    right: npt.NDArray[np.bool_]
+    groups: npt.NDArray[np.int64] | None = None
+    parts: npt.NDArray[np.int64] | None = None
+    figure: str = "accuracy"
+
+    @classmethod
+    def over(
+        cls,
+        keys: Iterable[str],
+        right: npt.NDArray[np.bool_],
+        groups: Iterable[object] = (),
+        parts: Iterable[object] = (),
+        figure: str = "accuracy",
+    ) -> Outcomes:
+        """Of recordings with their names.
+
+        Args:
+            keys: Of each recording (or query), in a fixed order.
+            right: bool `[N]`.
+            groups: Of each, a name that it shares with those it is not independent of.
+            parts: Of each, the name of its part, where the figure is a mean over parts.
+            figure: As in the attributes.
+
+        >>> once = Outcomes.over(["a", "b"], np.array([True, False]), groups=["ann", "ann"])
+        >>> once.recordings == Outcomes.over(["a", "b"], np.array([True, True])).recordings
+        True
+        >>> once.groups.tolist()
+        [0, 0]
+        """
+        digest, count = hashlib.sha256(), 0
+        for key in keys:
+            name = key.encode("utf-8", "surrogatepass")
+            digest.update(len(name).to_bytes(8, "little") + name)
+            count += 1
+        assert right.shape == (count,)
+        own, part = _numbered(groups), _numbered(parts)
+        assert all(each is None or len(each) == count for each in (own, part))
+        return cls(f"sha256:{digest.hexdigest()}", right, own, part, figure)
+
+    def __len__(self) -> int:
+        """How many answers there are `N`."""
+        return len(self.right)
+
+
+def _numbered(names: Iterable[object]) -> npt.NDArray[np.int64] | None:
+    """Numbers in order of first appearance; none for no names."""
+    place: dict[object, int] = {}
+    numbers = [place.setdefault(name, len(place)) for name in names]
+    return np.array(numbers, np.int64) if numbers else None
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The figures of one task, and what they are figures of.
@@ -187,6 +255,7 @@ class Scores:
             (other splits of it were), "trained" (these recordings were, or all that they were cut
             from), or "unknown".
         detail: Prompts, classes, confusion counts and the like, as JSON values.
+        outcomes: Which answers of the main figure were right, if it is made of such.
     """
 
     task: str
@@ -197,3 +266,4 @@ class Scores:
     chance: float = 0.0
     seen: str = "unknown"
     detail: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: Outcomes | None = field(default=None, compare=False, repr=False)
