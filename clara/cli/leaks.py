@@ -66,12 +66,13 @@ def _show(found: Leaks, summary: dict[str, Any], out: Path | None) -> None:
     from clara.cli._output import note, show_table
 
     second = "and in" if found.within else "in B"
+    sides = "one / other" if found.within else "A / B"
     table = [
         {
             "in" if found.within else "in A": row["a"],
             second: row["b"],
-            "same source": f"{row['source_a']:,} / {row['source_b']:,}",
-            "same sound": f"{row['sound_a']:,} / {row['sound_b']:,}",
+            f"same source, {sides}": f"{row['source_a']:,} / {row['source_b']:,}",
+            f"same sound, {sides}": f"{row['sound_a']:,} / {row['sound_b']:,}",
         }
         for row in summary["parts"]
     ]
