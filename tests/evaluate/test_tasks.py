@@ -6,18 +6,23 @@ import pytest
 
 from clara import corpora, rooms
 from clara.errors import UnknownNameError, UsageError
-from clara.evaluate.tasks import FOLDS, GROUPS, TASKS, Task, choose
+from clara.evaluate.tasks import FOLDS, GROUPS, RETRIEVAL, SPOTTING, TASKS, Task, choose
 from clara.text.phrases import TEMPLATES
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_a_record_names_what_exists(task: Task) -> None:
-    corpus = corpora.get(task.corpus)
-    assert len(corpus.labels[task.target]) > 1
-    assert task.target in TEMPLATES
-    assert bool(corpus.folds) == (task.split == FOLDS)
-    assert task.split == FOLDS or task.split in corpus.splits
-    assert set(task.protocols) <= set(rooms.names("evaluate.protocols"))
+    for name in task.corpora:
+        corpus = corpora.get(name)
+        assert bool(corpus.folds) == (task.split == FOLDS)
+        assert task.split == FOLDS or set(task.split.split("+")) <= set(corpus.splits)
+    if task.target == "language":
+        assert len(corpus.languages) > 1 or corpus.languages == corpora.MANY
+    elif task.target != RETRIEVAL:
+        assert task.target in TEMPLATES
+        # A kind that is not listed is open: the words of MSWC.
+        assert len(corpus.labels.get(task.target, ("open", "kind"))) > 1
+    assert set(task.protocols) <= {*rooms.names("evaluate.protocols"), *SPOTTING}
 
 
 def test_groups_name_records() -> None:
@@ -50,7 +55,7 @@ def test_another_split() -> None:
 def test_a_group_goes_on_without_what_is_missing() -> None:
     chosen, missing = choose(["table4"], {"ravdess": ["emotion"]})
     assert [task.name for task in chosen] == ["ravdess/emotion"]
-    assert "needs the corpus emodb" in missing["emodb/emotion"]
+    assert "needs the corpus emov_db" in missing["emov_db/emotion"]
     assert "has the label 'gender'" in missing["ravdess/gender"]
 
 
@@ -62,3 +67,26 @@ def test_a_named_task_without_its_corpus_is_refused() -> None:
 def test_the_nearest_name_is_offered() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'ravdess/emotion'"):
         choose(["ravdes/emotion"], {"ravdess": ["emotion"]})
+
+
+def test_retrieval_over_several_corpora() -> None:
+    holdings = {"emov_db": ["emotion"], "crema_d": ["emotion"], "mine": []}
+    (task,), _ = choose(["crema_d+mine/retrieval@valid"], holdings)
+    assert (task.corpora, task.split, task.protocols) == (
+        ("crema_d", "mine"),
+        "valid",
+        ("retrieval",),
+    )
+    _, missing = choose(["table6"], holdings)
+    assert missing == {
+        "emov_db+crema_d+ravdess/retrieval": "it needs the corpus ravdess, but the shards hold "
+        "crema_d, emov_db, mine."
+    }
+    chosen, _ = choose(["all"], {**holdings, "ravdess": ["emotion"]})
+    assert chosen[-1].name == "emov_db+crema_d+ravdess/retrieval"
+
+
+@pytest.mark.parametrize("name", ["mine+mine/retrieval", "mine+yours/retrieval", "mine+a/mood"])
+def test_several_corpora_must_be_there_and_differ(name: str) -> None:
+    with pytest.raises(UnknownNameError):
+        choose([name], {"mine": ["mood"], "a": ["mood"]})
