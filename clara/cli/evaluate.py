@@ -79,7 +79,7 @@ def _named(models: tuple[str, ...]) -> dict[str, Encoder]:
 
 def _open(model: str) -> Encoder:
     from clara.embed import load
-    from clara.evaluate.baseline import Baseline
+    from clara.encoders.baseline import Baseline
     from clara.rooms import load_foreign
 
     if model == "baseline":

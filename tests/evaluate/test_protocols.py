@@ -13,7 +13,7 @@ import pytest
 
 from clara import rooms
 from clara.errors import DataError, UsageError
-from clara.evaluate.baseline import Baseline
+from clara.encoders.baseline import Baseline
 from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.protocols import linear_probe, logistic, retrieval, zero_shot
 from clara.evaluate.tasks import FOLDS, Task

@@ -12,7 +12,7 @@ import pytest
 
 from clara.errors import DataError, UsageError
 from clara.evaluate import report
-from clara.evaluate.baseline import Baseline
+from clara.encoders.baseline import Baseline
 from clara.evaluate.run import Results, compare, evaluate
 
 NASTY = '<img src=x onerror="alert(1)"> & co'

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from clara.errors import UnknownNameError, UsageError
-from clara.evaluate.baseline import Baseline
+from clara.encoders.baseline import Baseline
 from clara.evaluate.run import evaluate
 
 

@@ -1,6 +1,6 @@
 """Logistic regression on frozen embeddings, standardised on the training part.
 
-The same classifier on log-mel means and deviations (`clara.evaluate.baseline`) is the floor that a
+The same classifier on log-mel means and deviations (`clara.encoders.baseline`) is the floor that a
 model must beat. Its one setting, the strength of regularisation, is chosen inside the training part
 by cross-validation that keeps a speaker or source on one side, never on what is tested.
 """

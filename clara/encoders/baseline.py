@@ -16,6 +16,8 @@ from clara.audio.mel import LogMel, paper
 from clara.embed import Rows, pad
 from clara.errors import UsageError
 
+__all__ = ["Baseline"]
+
 _BATCH = 32
 
 
