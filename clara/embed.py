@@ -5,6 +5,7 @@ Evaluation and search ask any object for `audio` and `text`; `Clara` is ours.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from clara import checkpoint
 from clara.audio import io
 from clara.errors import UsageError
 from clara.hashes import Hashes
-from clara.model import ClaraModel
+from clara.model import AudioTower, ClaraModel
 from clara.records import Embeddings, Wave
 from clara.shards import Index
 from clara.text.phrases import prompt
@@ -40,6 +41,12 @@ class Encoder(Protocol):
     It may also have `sources`, the ids of the recordings that its training ones were cut from
     (texts, or their numbers by `clara.hashes.hashed`): a test then leaves out what was cut from
     them.
+
+    It may also have `tower()`, for `clara.evaluate.protocols.fine_tune`: its audio tower as a
+    `torch.nn.Module` of its own, whose `forward` takes waves `[B, T]` (float32, at `rate`, zero
+    behind each length) and lengths `[B]` (int64) to features `[B, W]`. Every call gives a new copy
+    on the device that the encoder works on, with all parameters trainable and none shared with the
+    encoder, which training the copy must leave as it is.
 
     Attributes:
         name: Of the model, for reports.
@@ -145,6 +152,10 @@ class Clara:
         weights = np.exp(logits - logits.max())
         ranked = zip(labels, (weights / weights.sum()).tolist(), strict=True)
         return dict(sorted(ranked, key=lambda pair: -pair[1]))
+
+    def tower(self) -> AudioTower:
+        """A copy of the audio tower that can be trained on while this encoder stays as it is."""
+        return copy.deepcopy(self.model.audio).requires_grad_()
 
     @property
     def sources(self) -> Hashes:
