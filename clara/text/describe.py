@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from clara.text.facts import Facts
 from clara.text.phrases import listing, person, prompt
+from clara.text.words import split
 
 _ROUNDS = 8
 _PERSONAL = frozenset({"emotion", "gender", "age", "intensity", "accent", "manner"})
@@ -24,7 +25,7 @@ _KINDS = _PERSONAL | _VOCAL | {"artist", "album", "sound", "scene", "keyword"}
 _SAY = (
     ("say", "says", "saying", "said"),
     ("say", "says", "saying", "said"),
-    ("speak the words", "speaks the words", "speaking the words", "spoken"),
+    ("speak the {words}", "speaks the {words}", "speaking the {words}", "spoken"),
     ("utter", "utters", "uttering", "uttered"),
 )
 _TALK = (("talk", "talks", "talking", ""), ("speak", "speaks", "speaking", ""))
@@ -158,7 +159,7 @@ def _voices(voice: _Voice) -> Iterator[_Core]:
             yield _Core(f"one hears {voice.feeling} {infinitive}{what}{rest}", True)
     if voice.quoted:
         yield _Core(f"{voice.what} is {said} by {who}{how}", True)
-        plainly = says.replace("speak", "say").removesuffix(" the words")
+        plainly = says.partition(" ")[0].replace("speak", "say")
         yield _Core(f"{voice.what} is what {who} {plainly}{how}", True)
         yield _Core(f"{who} {saying.split()[0]}{how}: {voice.what}", False)
 
@@ -170,13 +171,14 @@ def _voice(facts: Facts, dice: random.Random) -> _Voice:
     verbs = _SING if sung or "song" in known else _SAY if what else _TALK
     if "imitation" in known:
         verbs = _IMITATE
-        what = f"the sound of {listing(known['imitation'])}{what and f' with the words {what}'}"
+        words = f" with the {_words(facts.spoken)} {what}" if what else ""
+        what = f"the sound of {listing(known['imitation'])}{words}"
     if "song" in known:
         what += f"{what and ' to '}the melody of {listing([f'“{song}”' for song in known['song']])}"
         what += f" by {listing(known['artist'])}" if "artist" in known else ""
         what += f" from the album {listing(known['album'])}" if "album" in known else ""
     who = _who(facts, dice)
-    verb = dice.choice(verbs)
+    verb = _formed(dice.choice(verbs), _words(facts.spoken))
     if len(known.get("gender", ())) > 1:
         verb = (verb[0], verb[0], *verb[2:])  # a man and woman say
     how = [
@@ -197,6 +199,19 @@ def _voice(facts: Facts, dice: random.Random) -> _Voice:
         how=tuple(how),
         tone=tuple(_tone(emotions, known.get("intensity", ()), dice)),
     )
+
+
+def _formed(verb: Sequence[str], words: str) -> tuple[str, str, str, str]:
+    infinitive, says, saying, said = (form.replace("{words}", words) for form in verb)
+    return infinitive, says, saying, said
+
+
+def _words(spoken: str) -> str:
+    """What to call that which is spoken: one word or several.
+
+    Scripts without spaces do not tell which; more than one character passes for words there.
+    """
+    return "word" if len(split(spoken)) == 1 else "words"
 
 
 def _who(facts: Facts, dice: random.Random) -> str:
@@ -257,7 +272,7 @@ def _around(facts: Facts, dice: random.Random) -> Iterator[tuple[str, str]]:
         heard = f"while {_nouns(known['sound'])} can be heard"
         yield f", {heard}", heard
     if facts.background:
-        behind = listing(facts.background)
+        behind = listing([_lowered(each) for each in facts.background])
         forms = (f" with {behind} in the background", f", background {behind}")
         front = dice.choice((f"amidst {behind}", f"with {behind}"))
         yield dice.choice(forms), f"{front} in the background"

@@ -30,7 +30,7 @@ _ALIKE: Mapping[str, Mapping[str, str]] = {
     "gender": {
         "man": "male men masculine gentleman guy boy he his him",
         "woman": "female women feminine lady girl she her hers",
-        "person": "someone somebody individual speaker human",
+        "person": "someone somebody individual speaker human baby child infant teenager toddler",
     },
     "emotion": {
         "angry": "anger furious enraged irate mad rage",
@@ -78,6 +78,10 @@ _ENDINGS = (
     *("iness", "ingly", "fully", "ness", "ings", "edly", "ing", "ies", "ied", "ily", "ful"),
     *("ed", "es", "ly", "s", "y", "e"),
 )
+# Kinds whose values are common words, and what stands where nothing is known.
+_COMMON = (*_ALIKE, "age")
+_UNKNOWN = frozenset({"unknown", "unspecified", "undefined", "not specified", "n/a"})
+_TAG = re.compile(r"[a-z]{2,3}(?:[-_]\w+)*")
 _SOUND_OF = re.compile(r"^The sounds? of ")
 _SHARE = 0.6
 _IN_SCRIPT = 0.6
@@ -146,7 +150,7 @@ def facts_of(entry: Entry, *, heard: str = "", seen: tuple[str, ...] = ()) -> Fa
     >>> facts_of(entry, heard="A sad voice", seen=("a room",)).language
     ''
     """
-    labels = {kind: _clean_all(values) for kind, values in entry.labels.items()}
+    labels = {kind: _known(kind, values) for kind, values in entry.labels.items()}
     labels = {kind: values for kind, values in labels.items() if values}
     background = tuple(_SOUND_OF.sub("", each) for each in labels.pop(BACKGROUND, ()))
     keywords = labels.pop("keyword", ())
@@ -155,7 +159,9 @@ def facts_of(entry: Entry, *, heard: str = "", seen: tuple[str, ...] = ()) -> Fa
     if unsaid:
         labels["keyword"] = unsaid
     tags = labels.pop("language", ()) or _clean_all((entry.language,))
-    language = " and ".join(language_name(tag) or tag for tag in tags)
+    # A tag that has no name would be no word of a sentence.
+    named = (language_name(tag) or ("" if _TAG.fullmatch(tag) else tag) for tag in tags)
+    language = " and ".join(filter(None, named))
     seen = _clean_all(seen)
     if not _clean(heard):
         return Facts(labels, spoken, language, background, "", seen)
@@ -327,6 +333,14 @@ def _content(text: str) -> frozenset[str]:
 
 def _clean(text: str) -> str:
     return " ".join(text.split())
+
+
+def _known(kind: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of a kind that say something, as they stand within a sentence."""
+    if kind in ("keyword", "sound", BACKGROUND):
+        return _clean_all(values)  # somebody may say "unknown", and a sound be called so
+    lowered = (each.lower() if kind in _COMMON else each for each in values)
+    return tuple(each for each in _clean_all(tuple(lowered)) if each.lower() not in _UNKNOWN)
 
 
 def _clean_all(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -72,11 +72,15 @@ Style = Literal["paper", "code", "ensemble"]
 
 _ARTICLE = re.compile(r"\b([Aa]) (?=\{label\})")
 # How a word is said, where its first letter misleads: "an hour", "an 80", "a unit", "a one".
-_AN = re.compile(r"[aeiou]|hour|honest|heir|8|1[18]\b", re.IGNORECASE)
+_AN = re.compile(r"[aeiou]|[fhlmnrsx]\b|hour|honest|heir|8|1[18]\b", re.IGNORECASE)
 _NOT_AN = re.compile(r"(one|once|uni(?!n|m)|us[aeiu]|us\b|u[bky]|ute|eu)", re.IGNORECASE)
 # An age may be a decade: who is in their twenties is not "a twenties year old".
 _DECADE = re.compile(r"teens|(twen|thir|for|fif|six|seven|eigh|nine)ties|\d+s")
 _YEAR_OLD = re.compile(r"\b([Aa]) \{label\} year old( person)?")
+_NO_NUMBER = re.compile(r"\D")
+# Ages that are people; others that are no numbers are told of people: "an elderly woman".
+_AGED = frozenset({"baby", "child", "infant", "teenager", "toddler"})
+_SEXES = {"man": "male", "woman": "female"}
 _POSSESSIVES = {"man": "his", "woman": "her"}
 
 
@@ -172,12 +176,18 @@ def person(labels: Labels) -> str:
 
     >>> person({"gender": ("woman",), "age": ("28",)}), person({"age": ("teens",)})
     ('A 28 year old woman', 'A person in their teens')
+    >>> person({"gender": ("woman",), "age": ("child",)}), person({"age": ("elderly",)})
+    ('A female child', 'An elderly person')
     """
     who = listing(_clean_all(labels.get("gender", ()))) or "person"
     age = next(iter(_clean_all(labels.get("age", ()))), "")
     if _DECADE.fullmatch(age):
         return _fill("A {label}", f"{who} in {_POSSESSIVES.get(who, 'their')} {age}")
-    return _fill("A {label}", f"{age} year old {who}" if age else who)
+    if age.lower() in _AGED:
+        sex = _SEXES.get(who, "" if who == "person" else who)
+        return _fill("A {label}", f"{sex} {age}")
+    aged = age if _NO_NUMBER.match(age) else f"{age} year old"
+    return _fill("A {label}", f"{aged} {who}" if age else who)
 
 
 def listing(words: Sequence[str]) -> str:
@@ -250,6 +260,10 @@ def _fill(template: str, label: str) -> str:
         raise UsageError("Expected a label to ask for, but found an empty one; name the class.")
     if _DECADE.fullmatch(label):
         template = _YEAR_OLD.sub(r"\1 person in their {label}", template)
+    elif label.lower() in _AGED:
+        template = _YEAR_OLD.sub(r"\1 {label}", template)
+    elif _NO_NUMBER.match(label):
+        template = _YEAR_OLD.sub(r"\1 {label} person", template)
     if _AN.match(label) and not _NOT_AN.match(label):
         template = _ARTICLE.sub(r"\1n ", template)
     return template.replace("{label}", label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -210,3 +211,60 @@ def test_canonical_captions_are_faithful_to_what_they_say():
     labels = {"emotion": ("fearful",), "gender": ("man",), "age": ("31",)}
     sentence = phrases.captions(labels, "Who is there?")[0]
     assert faithful(sentence, Facts(labels, "Who is there?"))
+
+
+@pytest.mark.parametrize(
+    ("spoken", "expected"),
+    [("Yes.", "word"), ("Go home.", "words"), ("你好", "words"), ("是", "word")],
+)
+def test_one_word_is_no_words(spoken, expected):
+    for facts in (Facts(spoken=spoken), Facts({"imitation": ("a parrot",)}, spoken)):
+        said = " ".join(describe(facts, "a", 20))
+        assert set(re.findall(r"the (words?) \"", said)) == {expected}
+        assert "{words}" not in said
+    with_braces = describe(Facts(spoken="{words} {label}"), "a", 20)
+    assert all("{words} {label}" in sentence for sentence in with_braces)
+
+
+AGES = ("28", "8", "18", "teens", "20s", "20-29", "adult", "elderly", "child", "TEENAGER")
+
+
+def test_the_grammar_holds_over_all_that_can_be_known():
+    for number, (age, gender, emotion, accent) in enumerate(
+        itertools.product(AGES, ("man", "woman", "person"), EMOTIONS, ("unknown", "Irish", "US"))
+    ):
+        labels = {"age": (age,), "gender": (gender,), "emotion": (emotion,), "accent": (accent,)}
+        facts = facts_of(Entry("a", Path("a.wav"), transcript="Go!", labels=labels))
+        assert ("accent" in facts.labels) == (accent != "unknown")
+        for sentence in describe(facts, str(number), 3):
+            assert fault(sentence, facts) == ""
+            told = sentence.replace("US accent", "Y")
+            assert not re.search(r"\b[Aa] (?=[aeiouAEIOU]|8|18)", told), sentence
+            assert not re.search(r"\b[Aa]n (?![aeiouAEIOU]|8|18)", told), sentence
+            assert not re.search(r"(adult|elderly|child|teenager) year old", sentence), sentence
+
+
+def test_labels_in_capital_letters_are_told_in_small_ones():
+    labels = {"gender": ("WOMAN",), "emotion": ("Angry",), "accent": ("Irish",), "age": ("TEENS",)}
+    facts = facts_of(Entry("a", Path("a.wav"), transcript="GO HOME.", labels=labels))
+    for sentence in describe(facts, "a", 9):
+        assert "GO HOME." in sentence
+        assert "Irish" in sentence
+        assert "woman in her teens" in sentence
+        assert "angry" in sentence
+
+
+def test_what_is_not_known_is_not_told():
+    labels = {"gender": ("man",), "accent": ("Unknown",), "intensity": ("unspecified",)}
+    entry = Entry("a", Path("a.wav"), language="und", labels={**labels, "sound": ("unknown",)})
+    facts = facts_of(entry)
+    assert dict(facts.labels) == {"gender": ("man",), "sound": ("unknown",)}
+    assert facts.language == ""
+    named = Entry("a", Path("a.wav"), labels={"language": ("Klingon", "xx", "pl")})
+    assert facts_of(named).language == "Klingon and Polish"
+
+
+def test_backgrounds_follow_in_small_letters():
+    facts = Facts({"gender": ("man",)}, background=("A dog", "An X-ray tube", "Big Ben"))
+    for sentence in describe(facts, "a", 9):
+        assert "a dog, an X-ray tube and Big Ben" in sentence
