@@ -1,10 +1,30 @@
-"""What the figures of a score are called, and which of them is the main one."""
+"""What a score and its figures are called, and which of them is the main one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clara.errors import DataError
 from clara.records import Scores
+
+ZERO_SHOT = "zero-shot"
+_LEARNING: Mapping[str, str] = {
+    # Protocols that learn from the training part of the tested corpus.
+    "linear_probe": "linear probe",
+    "logistic": "logistic regression",
+    "fine_tune": "fine-tuned",
+}
+_ASKING: Mapping[str, str] = {
+    # Protocols that ask an encoder as it is, and what they do it by.
+    "zero_shot": "prompts",
+    "keyword_spotting": "words of each language",
+    "retrieval": "retrieval",
+}
+_MET: Mapping[str, str] = {
+    "held-out": "in-domain",
+    "trained": "trained on these",
+    "unknown": "training data unknown",
+}
 
 OTHER_FIGURES: Mapping[str, str] = {
     # What stands beside the main figure, where a protocol gives it, and its name for people.
@@ -40,3 +60,43 @@ def interval(scores: Scores) -> tuple[float, float]:
     name = primary(scores)
     value = scores.values[name]
     return scores.values.get(f"{name}_low", value), scores.values.get(f"{name}_high", value)
+
+
+def title(scores: Scores) -> str:
+    """What a score is called for people, by its protocol and by what its encoder has seen.
+
+    Nothing but an encoder that was trained on no part of a corpus is called zero-shot on it.
+
+    >>> title(Scores("esc50/sound", "zero_shot", "m", {"accuracy": 0.9}, 400, seen="unseen"))
+    'zero-shot'
+    >>> title(Scores("esc50/sound", "zero_shot", "m", {"accuracy": 0.9}, 400, seen="held-out"))
+    'prompts, in-domain'
+    """
+    if scores.protocol in _LEARNING:
+        return _LEARNING[scores.protocol]
+    how = _ASKING.get(scores.protocol, scores.protocol.replace("_", " "))
+    if scores.seen in _MET:
+        return f"{how}, {_MET[scores.seen]}"
+    return ZERO_SHOT if scores.protocol == "zero_shot" else f"{ZERO_SHOT} {how}"
+
+
+def check_title(claimed: str, scores: Scores) -> None:
+    """Refuses a title that claims more than its score is.
+
+    Args:
+        claimed: What a report calls the score.
+        scores: What was measured.
+
+    Raises:
+        DataError: It is called zero-shot, and the encoder was trained on that corpus, or nobody
+            knows, or it learnt from it.
+
+    >>> check_title("zero-shot", Scores("a/b", "zero_shot", "m", {"accuracy": 1}, 9, seen="unseen"))
+    """
+    words = claimed.casefold().replace("_", "-").replace(" ", "-")
+    if ZERO_SHOT in words and ZERO_SHOT not in title(scores):
+        raise DataError(
+            f"Expected {scores.task} of {scores.encoder} to be called {title(scores)!r}, since the "
+            f"corpus is {scores.seen} to it, but found it called {claimed!r}; write the report "
+            "again, with the title that the figures bear."
+        )
