@@ -55,11 +55,59 @@ def table_row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
         cells: HTML.
         numeric: Which cells are set flush right.
     """
+    scope = ' scope="col"' if tag == "th" else ""
     made = (
-        f'<{tag} class="number">{cell}</{tag}>' if number else f"<{tag}>{cell}</{tag}>"
+        f'<{tag}{scope} class="number">{cell}</{tag}>'
+        if number
+        else f"<{tag}{scope}>{cell}</{tag}>"
         for cell, number in zip(cells, numeric, strict=True)
     )
     return f"<tr>{''.join(made)}</tr>"
+
+
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    label: str,
+    kind: str = "",
+) -> str:
+    """A table whose first column names the rows; it moves by itself where it is too wide.
+
+    Args:
+        head: HTML, one for each column.
+        rows: HTML; a row of one cell is a heading over all columns.
+        numeric: Which columns are set flush right.
+        label: Plain text, what it is a table of, for those who do not see it.
+        kind: A further class of its frame.
+    """
+
+    def cell(tag: str, scope: str, content: str, number: bool) -> str:
+        right = ' class="number"' if number else ""
+        return f"<{tag}{scope}{right}>{content}</{tag}>"
+
+    lines = []
+    for row in rows:
+        if len(row) < len(head):
+            over = f'<th scope="rowgroup" class="over" colspan="{len(head)}">{row[0]}</th>'
+            lines.append(f"<tr>{over}</tr>")
+            continue
+        first = cell("th", ' scope="row"', row[0], numeric[0])
+        others = (cell("td", "", *each) for each in zip(row[1:], numeric[1:], strict=True))
+        lines.append(f"<tr>{first}{''.join(others)}</tr>")
+    top = "".join(
+        cell("th", ' scope="col"', content, number)
+        for content, number in zip(head, numeric, strict=True)
+    )
+    return (
+        f'<div class="scroll {kind}" role="region" tabindex="0" aria-label="{escape(label)}">'
+        f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def foreign(words: str) -> str:
+    """Words that others chose, in whatever direction they are written, as HTML."""
+    return f"<bdi>{escape(words)}</bdi>"
 
 
 def save(folder: Path, html: str, data_name: str, data: object) -> Path:
@@ -82,7 +130,8 @@ def save(folder: Path, html: str, data_name: str, data: object) -> Path:
     text = json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
     for name, content in ((data_name, f"{text}\n"), ("index.html", html)):
         with replacing(folder / name) as file:
-            file.write(content.encode())
+            # A label may hold half a letter, which no file in UTF-8 can.
+            file.write(content.encode(errors="replace"))
     return folder / "index.html"
 
 

@@ -1,8 +1,4 @@
-"""Pictures as SVG text: bars, columns, shares, curves, confusion matrices.
-
-Nothing here knows a colour: shapes carry classes, and the style sheet of the page (`page.css`)
-paints them for light and dark. Every word is escaped, whoever chose it.
-"""
+"""Pictures as SVG text: bars, columns, shares, curves, confusion matrices."""
 
 from __future__ import annotations
 
@@ -13,8 +9,7 @@ from html import escape
 
 import numpy as np
 
-WIDTH = 360
-TONES = 8  # how many colours of series the style sheet has
+from clara.pictures.shapes import TONES, WIDTH, breadth, legend, line, picture, rect, text
 
 Points = Sequence[tuple[float, float]]
 
@@ -52,21 +47,52 @@ def bars(rows: Sequence[Bar]) -> str:
     for number, bar in enumerate(rows):
         top = number * step
         parts += [
-            _text(0, top + 13, bar.name, "name"),
-            _text(WIDTH, top + 13, percent(bar.value), "value", "end"),
-            _rect(0, top + 20, WIDTH, 12, "track", radius=3),
-            _rect(0, top + 20, WIDTH * bar.value, 12, f"tone{bar.tone % TONES}", radius=3),
-            _line(WIDTH * bar.low, top + 26, WIDTH * bar.high, top + 26, "whisker"),
+            text(0, top + 13, bar.name, "name", most=44),
+            text(WIDTH, top + 13, percent(bar.value), "value", "end"),
+            rect(0, top + 20, WIDTH, 12, "track", radius=3),
+            rect(0, top + 20, WIDTH * bar.value, 12, f"tone{bar.tone % TONES}", radius=3),
+            line(WIDTH * bar.low, top + 26, WIDTH * bar.high, top + 26, "whisker"),
             *(
-                _line(WIDTH * end, top + 23, WIDTH * end, top + 29, "whisker")
+                line(WIDTH * end, top + 23, WIDTH * end, top + 29, "whisker")
                 for end in (bar.low, bar.high)
             ),
         ]
         for value, kind in ((bar.majority, "majority"), (bar.chance, "chance")):
             if value > 0:
-                parts.append(_line(WIDTH * value, top + 17, WIDTH * value, top + 35, kind))
+                parts.append(line(WIDTH * value, top + 17, WIDTH * value, top + 35, kind))
     words = "; ".join(f"{bar.name} {percent(bar.value)}" for bar in rows)
-    return _svg(WIDTH, len(rows) * step, parts, words)
+    return picture(WIDTH, len(rows) * step, parts, words)
+
+
+def beside(rows: Sequence[tuple[str, Sequence[float | None]]], series: Sequence[str]) -> str:
+    """Thin bars of shares below each name, one for each series, with a legend.
+
+    Args:
+        rows: Name, and a share for each series; None where there is none.
+        series: What the bars of a name are.
+
+    >>> beside([("{label}", [0.5, None])], ["ours", "theirs"]).count('class="tone1"')
+    1
+    """
+    parts, top = [], 0.0
+    for name, values in rows:
+        parts.append(text(0, top + 13, name, "name", most=50))
+        top += 20
+        for tone, value in enumerate(values):
+            told = "–" if value is None else percent(value)
+            wide = WIDTH - 62
+            parts.append(rect(0, top, wide, 9, "track", radius=2))
+            if value is not None:
+                parts.append(rect(0, top, wide * value, 9, f"tone{tone % TONES}", radius=2))
+            parts.append(text(WIDTH, top + 9, told, "tick", "end"))
+            top += 14
+        top += 8
+    key, height = legend(series, 0, top + 4)
+    words = "; ".join(
+        f"{name}: {', '.join('none' if v is None else percent(v) for v in values)}"
+        for name, values in rows
+    )
+    return picture(WIDTH, height, parts + key, f"{', '.join(series)}: {words}")
 
 
 def amounts(rows: Sequence[tuple[str, float, str]], tone: int = 0) -> str:
@@ -84,13 +110,13 @@ def amounts(rows: Sequence[tuple[str, float, str]], tone: int = 0) -> str:
     for number, (name, amount, told) in enumerate(rows):
         top = number * step
         parts += [
-            _text(0, top + 13, _cut(name), "name"),
-            _text(WIDTH, top + 13, told, "value", "end"),
-            _rect(0, top + 18, WIDTH, 5, "track", radius=2.5),
-            _rect(0, top + 18, WIDTH * amount / most, 5, f"tone{tone % TONES}", radius=2.5),
+            text(0, top + 13, name, "name", most=34),
+            text(WIDTH, top + 13, told, "value", "end"),
+            rect(0, top + 18, WIDTH, 5, "track", radius=2.5),
+            rect(0, top + 18, WIDTH * amount / most, 5, f"tone{tone % TONES}", radius=2.5),
         ]
     words = "; ".join(f"{name} {told}" for name, _, told in rows)
-    return _svg(WIDTH, len(rows) * step, parts, words)
+    return picture(WIDTH, len(rows) * step, parts, words)
 
 
 def columns(counts: Sequence[int], names: Sequence[str], x_name: str, tone: int = 0) -> str:
@@ -109,7 +135,7 @@ def columns(counts: Sequence[int], names: Sequence[str], x_name: str, tone: int 
     wide = min((WIDTH - left) / max(len(counts), 1), 64)
     between = len(names) > len(counts)
     most = max(counts, default=0) or 1
-    parts = [_line(left, bottom, WIDTH, bottom, "rule")]
+    parts = [line(left, bottom, WIDTH, bottom, "rule")]
     for number, count in enumerate(counts):
         tall = (bottom - top) * count / most
         x = left + number * wide + wide * 0.08
@@ -119,14 +145,14 @@ def columns(counts: Sequence[int], names: Sequence[str], x_name: str, tone: int 
             f'width="{wide * 0.84:.1f}" height="{tall:.1f}" rx="2"><title>{escape(told)}</title>'
             "</rect>"
         )
-    room = max(1, math.ceil(max(map(_width, names), default=0) * 12.5 / wide))
+    room = max(1, math.ceil(max(map(breadth, names), default=0) * 12.5 / wide))
     for number, name in list(enumerate(names))[:: room if room > 1 else 1]:
         x = left + (number if between else number + 0.5) * wide
         last = between and number == len(names) - 1
         anchor = "start" if between and not number else "end" if last else "middle"
-        parts.append(_text(x, bottom + 16, name, "tick", anchor))
-    parts.append(_text(WIDTH, bottom + 34, x_name, "tick", "end"))
-    return _svg(WIDTH, bottom + 40, parts, f"{x_name}: " + ", ".join(f"{n:,}" for n in counts))
+        parts.append(text(x, bottom + 16, name, "tick", anchor))
+    parts.append(text(WIDTH, bottom + 34, x_name, "tick", "end"))
+    return picture(WIDTH, bottom + 40, parts, f"{x_name}: " + ", ".join(f"{n:,}" for n in counts))
 
 
 def shares(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], rest: str = "") -> str:
@@ -142,7 +168,7 @@ def shares(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], rest: s
     parts, top = [], 0.0
     for whole, of in rows:
         total = sum(amount for _, amount, _ in of) or 1
-        parts.append(_text(0, top + 13, whole, "name"))
+        parts.append(text(0, top + 13, whole, "name"))
         x = 0.0
         for name, amount, told in of:
             wide = WIDTH * amount / total
@@ -154,14 +180,14 @@ def shares(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], rest: s
             x += wide
         top += 44
         for name, amount, told in of:
-            parts.append(_rect(0, top, 10, 10, kinds[name], radius=2))
-            parts.append(_text(16, top + 9, _cut(name), "name"))
-            parts.append(_text(WIDTH - 64, top + 9, told, "tick", "end"))
-            parts.append(_text(WIDTH, top + 9, percent(amount / total), "value", "end"))
+            parts.append(rect(0, top, 10, 10, kinds[name], radius=2))
+            parts.append(text(16, top + 9, name, "name", most=34))
+            parts.append(text(WIDTH - 64, top + 9, told, "tick", "end"))
+            parts.append(text(WIDTH, top + 9, percent(amount / total), "value", "end"))
             top += 20
         top += 14
     words = "; ".join(f"{whole}: {', '.join(f'{n} {t}' for n, _, t in of)}" for whole, of in rows)
-    return _svg(WIDTH, max(top - 14, 1), parts, words)
+    return picture(WIDTH, max(top - 14, 1), parts, words)
 
 
 def curves(series: Mapping[str, Points], x_name: str) -> str:
@@ -184,10 +210,10 @@ def curves(series: Mapping[str, Points], x_name: str) -> str:
     def up(y: float) -> float:
         return bottom - (bottom - top) * (y - y_low) / ((y_high - y_low) or 1)
 
-    parts = [_line(left, up(y), right, up(y), "rule") for y in y_ticks]
-    parts += [_text(left - 6, up(y) + 4, f"{y:g}", "tick", "end") for y in y_ticks]
-    parts += [_text(across(x), bottom + 16, f"{x:,.10g}", "tick", "middle") for x in x_ticks]
-    parts.append(_text(right, bottom + 32, x_name, "tick", "end"))
+    parts = [line(left, up(y), right, up(y), "rule") for y in y_ticks]
+    parts += [text(left - 6, up(y) + 4, f"{y:g}", "tick", "end") for y in y_ticks]
+    parts += [text(across(x), bottom + 16, f"{x:,.10g}", "tick", "middle") for x in x_ticks]
+    parts.append(text(right, bottom + 32, x_name, "tick", "end"))
     for tone, points in enumerate(series.values()):
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
         parts.append(f'<polyline class="curve line{tone % TONES}" points="{path}"/>')
@@ -195,13 +221,11 @@ def curves(series: Mapping[str, Points], x_name: str) -> str:
         parts.append(
             f'<circle class="tone{tone % TONES}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="3"/>'
         )
-    height = bottom + 40
+    height = bottom + 40.0
     if len(series) > 1:
-        for tone, name in enumerate(series):
-            parts.append(_rect(left, height + 5, 10, 10, f"tone{tone % TONES}", radius=2))
-            parts.append(_text(left + 16, height + 14, name, "name"))
-            height += 20
-    return _svg(WIDTH, height, parts, ", ".join(series))
+        key, height = legend(list(series), left, height + 5)
+        parts += key
+    return picture(WIDTH, height, parts, ", ".join(series))
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -214,14 +238,14 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     size = len(classes)
     cell, font = (34, 12) if size <= 12 else (20, 11) if size <= 25 else (12, 9)
     names = [name if len(name) <= 24 else f"{name[:23]}…" for name in classes]
-    longest = max(map(_width, names)) * font
+    longest = max(map(breadth, names)) * font
     left, top = longest + 12, longest * 0.75 + 12
     table = np.asarray(counts)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    parts = [_rect(left, top, cell * size, cell * size, "track")]
+    parts = [rect(left, top, cell * size, cell * size, "track")]
     for row, name in enumerate(names):
         middle = cell * (row + 0.5) + font * 0.35
-        parts.append(_text(left - 6, top + middle, name, "axis", "end", font))
+        parts.append(text(left - 6, top + middle, name, "axis", "end", font))
         x, y = left + middle, top - 6
         parts.append(
             f'<text class="axis" style="font-size:{font}px" transform="translate({x:.1f} {y:.1f}) '
@@ -238,11 +262,11 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
         if cell > 30:
             kind = "count strong" if share > 0.5 else "count"
             parts.append(
-                _text(x + cell / 2, y + cell / 2 + 4, str(table[row, column]), kind, "middle")
+                text(x + cell / 2, y + cell / 2 + 4, str(table[row, column]), kind, "middle")
             )
     width = left + cell * size + longest * 0.75
     words = f"confusion matrix of {size} classes"
-    return _svg(width, top + cell * size + 4, parts, words, "small" if cell > 30 else "large")
+    return picture(width, top + cell * size + 4, parts, words, "small" if cell > 30 else "large")
 
 
 def percent(share: float) -> str:
@@ -268,40 +292,3 @@ def ticks(low: float, high: float) -> list[float]:
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(n * step, 10) for n in range(first, last + 1)]
-
-
-def _cut(text: str, most: int = 34) -> str:
-    """A name that leaves room beside it."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _width(text: str) -> float:
-    """About how wide a text is, in units of its font size: wide scripts count double."""
-    return sum(1.0 if ord(letter) > 0x2E7F else 0.66 for letter in text)
-
-
-def _svg(width: float, height: float, parts: Sequence[str], words: str, kind: str = "") -> str:
-    size = f' class="{kind}" width="{width:.0f}" height="{height:.0f}"' if kind else ""
-    return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}"{size} role="img" '
-        f'aria-label="{escape(words)}">{"".join(parts)}</svg>'
-    )
-
-
-def _text(x: float, y: float, text: str, kind: str, anchor: str = "start", size: int = 0) -> str:
-    font = f' style="font-size:{size}px"' if size else ""
-    return (
-        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{font}>'
-        f"{escape(text)}</text>"
-    )
-
-
-def _rect(x: float, y: float, width: float, height: float, kind: str, *, radius: float = 0) -> str:
-    return (
-        f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" '
-        f'height="{height:.1f}" rx="{radius}"/>'
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
