@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,13 @@ import numpy.typing as npt
 from clara import rooms
 from clara.embed import Encoder, embed_index
 from clara.errors import DataError, UnknownNameError, UsageError
-from clara.evaluate.tasks import FOLDS, Task
-from clara.hashes import Hashes, distinct, hashed
+from clara.evaluate import seen
+from clara.evaluate.seen import TRAINED, Acquaintance
+from clara.evaluate.tasks import FOLDS, LANGUAGE, Task
 from clara.records import Embeddings, Labels
 from clara.shards import Index
+from clara.text.phrases import Style
 
-TRAINED = "trained"
 LEAKED = "cut from sources that were trained on"
 
 
@@ -35,9 +37,36 @@ class Part:
     groups: npt.NDArray[np.object_]
     grouped_by: str
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> Part:
+        """Those recordings that are kept: bool `[N]`."""
+        if kept.all():
+            return self
+        rows, places = self.rows, np.flatnonzero(kept).tolist()
+        chosen = Embeddings(
+            rows.vectors[kept],
+            [rows.keys[row] for row in places],
+            [rows.labels[row] for row in places],
+            [rows.texts[row] for row in places],
+        )
+        return Part(chosen, self.groups[kept], self.grouped_by)
+
+
+class Speakers(NamedTuple):
+    """Of each recording, whether its speaker is told, and is one that was trained on.
+
+    Attributes:
+        told: bool `[N]`.
+        met: bool `[N]`.
+    """
+
+    told: npt.NDArray[np.bool_]
+    met: npt.NDArray[np.bool_]
+
 
 class EmbeddedIndex:
     """An index seen through an encoder: each split is embedded when it is first asked for.
+
+    Where a split is asked for, several may be joined ("valid+test").
 
     Args:
         encoder: What embeds.
@@ -46,6 +75,8 @@ class EmbeddedIndex:
         beside: Encoders that it is compared with. A split that one of them was trained on is in no
             headline, so that all rest on the same recordings.
         progress: Told how many recordings of a split are embedded, and of how many.
+        prompts: Which of the shipped sets of prompts classes are asked for with.
+        seed: Of whatever is drawn while something is learned.
     """
 
     def __init__(
@@ -56,20 +87,28 @@ class EmbeddedIndex:
         folds: Sequence[str] = (),
         beside: Sequence[Encoder] = (),
         progress: Callable[[int, int], None] | None = None,
+        prompts: Style = "paper",
+        seed: int = 0,
     ) -> None:
         self.encoder = encoder
         self.index = index
         self.folds = tuple(folds)
         self.beside = tuple(beside)
         self.progress = progress
+        self.prompts: Style = prompts
+        self.seed = seed
         self._parts: dict[tuple[str, str, bool], Part] = {}
-        self._known: dict[int, Hashes] = {}
-        self._mets: dict[tuple[int, str, str], npt.NDArray[np.bool_]] = {}
+        self._contact = Acquaintance(index)
+        self._width = 0
 
     def splits(self, corpus: str) -> list[str]:
         """The splits of a corpus that the shards hold, in order."""
         found = self.index.select(corpora=[corpus]).splits
         return sorted(found, key=lambda split: (len(split), split))  # fold2 before fold10
+
+    def corpora(self, task: Task) -> tuple[str, ...]:
+        """The corpora of a task: one, unless its name joins several that the shards hold."""
+        return (task.corpus,) if task.corpus in self.index.corpora else task.corpora
 
     def classes(self, task: Task) -> tuple[str, ...]:
         """Every value that the task's label can have, by the corpus; as found if it says none."""
@@ -80,7 +119,10 @@ class EmbeddedIndex:
         if known:
             return tuple(known)
         view = self.index.select(corpora=[task.corpus])
-        return tuple(sorted({v for each in label_sets(view) for v in each.get(task.target, ())}))
+        values = {v for each in label_sets(view) for v in each.get(task.target, ())}
+        if task.target == LANGUAGE:
+            values.update(languages(view))
+        return tuple(sorted(values))
 
     def tested(self, task: Task) -> tuple[str, ...]:
         """The splits that the task is tested on.
@@ -94,7 +136,7 @@ class EmbeddedIndex:
         else:
             folds = tuple(split for split in splits if split.startswith("fold"))
             wanted = self.folds or folds or (FOLDS,)
-        absent = [split for split in wanted if split not in splits]
+        absent = [one for split in wanted for one in seen.each(split) if one not in splits]
         if absent:
             raise UsageError(
                 f"{task.name} is tested on {', '.join(wanted)}, but of {task.corpus} the shards "
@@ -115,18 +157,30 @@ class EmbeddedIndex:
             return tuple(
                 split
                 for split in tested
-                if all(self._state(each, task.corpus, split) != TRAINED for each in encoders)
+                if all(
+                    self._contact.state(each, task.corpus, split) != TRAINED for each in encoders
+                )
             )
 
         return clean((self.encoder, *self.beside)) or clean([self.encoder]) or tested
 
     def seen(self, corpus: str, splits: Sequence[str]) -> str:
         """What the encoder has seen of these splits, by the worst of them."""
-        states = {self._state(self.encoder, corpus, split) for split in splits}
-        for state in (TRAINED, "unknown", "held-out"):
-            if state in states:
-                return state
-        return "unseen"
+        return seen.worst({self._contact.state(self.encoder, corpus, split) for split in splits})
+
+    def met(self, corpus: str, splits: Sequence[str]) -> str:
+        """What of a test the encoder has met.
+
+        Returns:
+            "corpus" if it was trained on this corpus, "sources" if only on recordings that some of
+            the tested ones were cut from, "neither", or "unknown".
+        """
+        told = seen.worst({seen.told(self.encoder, corpus, split) for split in splits})
+        if told in (TRAINED, seen.HELD_OUT):
+            return "corpus"
+        if any(self._contact.met(self.encoder, corpus, split).any() for split in splits):
+            return "sources"
+        return seen.UNKNOWN if told == seen.UNKNOWN else "neither"
 
     def counted(self, corpus: str, split: str, *, features: bool = False) -> Part:
         """The recordings of a tested split that count: as `part`, without those that leak.
@@ -140,18 +194,7 @@ class EmbeddedIndex:
             split: Name of the split.
             features: As in `part`.
         """
-        whole = self.part(corpus, split, features=features)
-        clean = ~self._leaked(corpus, split)
-        if clean.all():
-            return whole
-        rows, kept = whole.rows, np.flatnonzero(clean).tolist()
-        chosen = Embeddings(
-            rows.vectors[clean],
-            [rows.keys[row] for row in kept],
-            [rows.labels[row] for row in kept],
-            [rows.texts[row] for row in kept],
-        )
-        return Part(chosen, whole.groups[clean], whole.grouped_by)
+        return self.part(corpus, split, features=features).only(~self._leaked(corpus, split))
 
     def left_out(self, corpus: str, splits: Sequence[str]) -> dict[str, int]:
         """Why recordings of tested splits do not count whatever is asked, and how many."""
@@ -172,13 +215,37 @@ class EmbeddedIndex:
         features = features and self.has_features
         place = (corpus, split, features)
         if place not in self._parts:
-            self._parts[place] = self._embed(corpus, split, features)
+            if len(splits := seen.each(split)) > 1:
+                parts = [self.part(corpus, one, features=features) for one in splits]
+                self._parts[place] = _joined(parts)
+            else:
+                self._parts[place] = self._embed(corpus, split, features)
         return self._parts[place]
 
     @property
     def has_features(self) -> bool:
         """Whether the encoder shows what it pools before its projection head."""
         return hasattr(self.encoder, "features")
+
+    def text(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Sentences to unit rows `[N, D]`, in the space of the recordings.
+
+        Raises:
+            UsageError: The encoder has no text side.
+            DataError: The encoder gave numbers that are not finite, or of another count or width.
+        """
+        rows = self.encoder.text(sentences)
+        name = self.encoder.name
+        if len(rows) != len(sentences):
+            raise DataError(
+                f"Expected {len(sentences)} rows of {name}, one for each sentence, but found "
+                f"{len(rows)}; mend its `text`."
+            )
+        finite = np.isfinite(rows).all(axis=1)
+        if not finite.all():
+            raise self._diverged(sentences[int(finite.argmin())])
+        self._same_width(rows.shape[1])
+        return rows
 
     def overlap(self, corpus: str, splits: Sequence[str]) -> dict[str, int]:
         """How many tested recordings share a source or a speaker with what the encoder trained on.
@@ -188,54 +255,39 @@ class EmbeddedIndex:
         """
         leaked = sum(int(self._leaked(corpus, split).sum()) for split in splits)
         view = self.index.select(corpora=[corpus])
-        trained = distinct(view.select(mask=self._trained(view, self.encoder)).hashes("speaker"))
-        tested = view.select(splits=splits)
-        tested = tested.select(mask=~self._trained(tested, self.encoder))
-        return {"source": leaked, "speaker": int(_among(tested.hashes("speaker"), trained).sum())}
+        tested = view.select(splits=[one for split in splits for one in seen.each(split)])
+        tested = tested.select(mask=~self._contact.trained(tested, self.encoder))
+        voices = self._contact.voices(self.encoder, corpus)
+        met = seen.among(tested.hashes("speaker"), voices)
+        return {"source": leaked, "speaker": int(met.sum())}
 
-    def _state(self, encoder: Encoder, corpus: str, split: str) -> str:
-        """As `Encoder.seen`; a split of which every source was trained on was trained on too."""
-        told = encoder.seen(corpus, split)
-        return TRAINED if self._met(encoder, corpus, split).all() else told
+    def speakers(self, corpus: str, split: str) -> Speakers | None:
+        """Of the recordings that `counted` gives, who speaks; None if training is not known."""
+        if self._contact.state(self.encoder, corpus, split) == seen.UNKNOWN:
+            return None
+        numbers = self._contact.hashes(corpus, split, "speaker")[~self._leaked(corpus, split)]
+        voices = self._contact.voices(self.encoder, corpus)
+        return Speakers(numbers != 0, seen.among(numbers, voices))
+
+    def hours(self, corpus: str, split: str = "train") -> dict[str, float] | None:
+        """The hours of a split in each language; None if the shards do not hold it."""
+        if split not in self.splits(corpus):
+            return None
+        view = self.index.select(corpora=[corpus]).select(splits=[split])
+        codes, names = view.codes("language")
+        seconds = np.bincount(codes, view.column("seconds"), minlength=len(names))
+        return {name: float(each) / 3600 for name, each in zip(names, seconds, strict=True)}
 
     def _leaked(self, corpus: str, split: str) -> npt.NDArray[np.bool_]:
         """Which recordings of a split do not count `[N]`."""
-        own = self._met(self.encoder, corpus, split)
-        if self._state(self.encoder, corpus, split) == TRAINED:
+        own = self._contact.met(self.encoder, corpus, split)
+        if self._contact.state(self.encoder, corpus, split) == TRAINED:
             return np.zeros(len(own), dtype=bool)
         anyone = own
         for each in self.beside:
-            if each.seen(corpus, split) != TRAINED:
-                anyone = anyone | self._met(each, corpus, split)
+            if seen.told(each, corpus, split) != TRAINED:
+                anyone = anyone | self._contact.met(each, corpus, split)
         return own if anyone.all() else anyone
-
-    def _met(self, encoder: Encoder, corpus: str, split: str) -> npt.NDArray[np.bool_]:
-        """Which recordings of a split were cut from a source that an encoder trained on `[N]`."""
-        place = (id(encoder), corpus, split)
-        if place not in self._mets:
-            view = self.index.select(corpora=[corpus]).select(splits=[split])
-            self._mets[place] = _among(view.hashes("source"), self._sources(encoder))
-        return self._mets[place]
-
-    def _sources(self, encoder: Encoder) -> Hashes:
-        """The sources an encoder was trained on: those it tells, and those of these shards."""
-        if id(encoder) not in self._known:
-            view = self.index.select(mask=self._trained(self.index, encoder))
-            told = getattr(encoder, "sources", ())
-            numbers = told if isinstance(told, np.ndarray) else hashed(told)
-            self._known[id(encoder)] = distinct(np.concatenate([view.hashes("source"), numbers]))
-        return self._known[id(encoder)]
-
-    def _trained(self, view: Index, encoder: Encoder) -> npt.NDArray[np.bool_]:
-        """Of each recording, whether an encoder was trained on its split `[N]`."""
-        (corpora, names), (splits, parts) = view.codes("corpus"), view.codes("split")
-        places = corpora.astype(np.int64) * len(parts) + splits
-        found = [
-            place
-            for place in np.unique(places).tolist()
-            if encoder.seen(names[place // len(parts)], parts[place % len(parts)]) == TRAINED
-        ]
-        return np.isin(places, found)
 
     def _embed(self, corpus: str, split: str, features: bool) -> Part:
         view = self.index.select(corpora=[corpus]).select(splits=[split])
@@ -248,25 +300,61 @@ class EmbeddedIndex:
         )
         finite = np.isfinite(rows.vectors).all(axis=1)
         if not finite.all():
-            raise DataError(
-                f"Expected finite embeddings of {self.encoder.name} but found others, the first at "
-                f"{rows.keys[int(finite.argmin())]!r}; the model has diverged or is damaged."
-            )
+            raise self._diverged(rows.keys[int(finite.argmin())])
+        if not features:
+            self._same_width(rows.vectors.shape[1])
+        rows = Embeddings(rows.vectors, rows.keys, _with_language(rows.labels, view), rows.texts)
         known = (name for name in ("speaker", "source") if all(view.column(name)))
         name = next(known, "key")
         return Part(rows, view.column(name), "recording" if name == "key" else name)
 
+    def _diverged(self, first: str) -> DataError:
+        return DataError(
+            f"Expected finite embeddings of {self.encoder.name} but found others, the first at "
+            f"{first!r}; the model has diverged or is damaged."
+        )
 
-def _among(numbers: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
-    """Which numbers are among the known ones, which are in order; 0 is never `[N]`."""
-    places = np.searchsorted(known, numbers)
-    among: npt.NDArray[np.bool_] = np.zeros(len(numbers), dtype=bool)
-    inside = (places < len(known)) & (numbers != 0)
-    among[inside] = known[places[inside]] == numbers[inside]
-    return among
+    def _same_width(self, width: int) -> None:
+        self._width = self._width or width
+        if width != self._width:
+            raise DataError(
+                f"Expected recordings and sentences of {self.encoder.name} in one space, but found "
+                f"rows of {self._width} and of {width} numbers, which cannot be compared."
+            )
 
 
 def label_sets(view: Index) -> list[Labels]:
     """The different sets of labels in a view, each once: there are few, however many recordings."""
     _, rows = np.unique(view.codes("labels")[0], return_index=True)
     return [view.labels(int(row)) for row in rows]
+
+
+def languages(view: Index) -> list[str]:
+    """The languages that are spoken in a view, in order."""
+    codes, names = view.codes("language")
+    return sorted(filter(None, (names[code] for code in np.unique(codes).tolist())))
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    """Several splits as one."""
+    rows = Embeddings(
+        np.concatenate([part.rows.vectors for part in parts]),
+        [key for part in parts for key in part.rows.keys],
+        [labels for part in parts for labels in part.rows.labels],
+        [texts for part in parts for texts in part.rows.texts],
+    )
+    kinds = {part.grouped_by for part in parts}
+    if len(kinds) > 1:
+        return Part(rows, np.array(rows.keys, dtype=object), "recording")
+    return Part(rows, np.concatenate([part.groups for part in parts]), kinds.pop())
+
+
+def _with_language(labels: Sequence[Labels], view: Index) -> list[Labels]:
+    """Labels of recordings, among them what is spoken, where the corpus has not labelled it."""
+    (codes, tags), kinds = view.codes("language"), view.codes("labels")[0]
+    known: dict[tuple[int, int], Labels] = {}
+    for each, kind, code in zip(labels, kinds.tolist(), codes.tolist(), strict=True):
+        if (kind, code) not in known:
+            spoken = {LANGUAGE: (tags[code],)} if tags[code] and LANGUAGE not in each else {}
+            known[kind, code] = {**each, **spoken}
+    return [known[place] for place in zip(kinds.tolist(), codes.tolist(), strict=True)]

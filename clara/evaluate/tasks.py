@@ -17,6 +17,7 @@ from clara.evaluate.tables import CELLS
 
 FOLDS = "folds"
 RETRIEVAL = "retrieval"
+LANGUAGE = "language"
 CLASSIFYING = ("zero_shot", "linear_probe", "logistic")
 SPOTTING = ("keyword_spotting",)
 
