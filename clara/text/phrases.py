@@ -46,10 +46,9 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "song": ('A person singing the melody of "{label}"', "The melody of {label}"),
 }
 
-# What the authors' code asks with. Where their corpora differ (ESC-50: "The sound of the"), all
-# variants stand here; articles are made to fit, as theirs are for RAVDESS.
+# What the authors' code asks with; articles are made to fit, as theirs are for RAVDESS.
 PAPER_CODE: Mapping[str, tuple[str, ...]] = {
-    "sound": ("The sounds of {label}", "The sound of the {label}"),
+    "sound": ("The sounds of {label}",),
     "emotion": ("a person talking in a {label} voice",),
     "gender": ("{label}",),
     "age": ("A {label} year old",),
@@ -57,6 +56,11 @@ PAPER_CODE: Mapping[str, tuple[str, ...]] = {
     "keyword": ("{label}",),
     "accent": ("a person talking in the {label} accent",),
     "imitation": ("playing a vocal imitation of {label}",),
+}
+
+# Where it asks otherwise for one corpus.
+PAPER_CODE_OF: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "esc50": {"sound": ("The sound of the {label}",)},
 }
 
 TABLE_III: tuple[str, ...] = (
@@ -125,17 +129,35 @@ def prompts(kind: str, label: str, style: Style = "paper") -> tuple[str, ...]:
     >>> prompts("gender", "woman", style="ensemble")
     ('A woman', 'A woman talking', 'The voice of a woman')
     """
+    chosen = templates(kind, style)
+    if kind == "language":
+        label = language_name(label) or label
+    return tuple(dict.fromkeys(_fill(template, label) for template in chosen))
+
+
+def templates(kind: str, style: Style = "paper", corpus: str = "") -> tuple[str, ...]:
+    """The templates of one style for a kind of label.
+
+    Args:
+        kind: A kind of label.
+        style: As in `prompts`.
+        corpus: Of whose recordings it is asked; the authors' code asks otherwise for some.
+
+    Raises:
+        UnknownNameError: That style has no template for that kind, or there is no such style.
+
+    >>> templates("sound", "code"), templates("sound", "code", "esc50")
+    (('The sounds of {label}',), ('The sound of the {label}',))
+    """
     styles = {"paper": TEMPLATES, "code": PAPER_CODE, "ensemble": TEMPLATES}
     if style not in styles:
         raise UnknownNameError("style of prompt", style, styles)
     if kind not in styles[style]:
         raise UnknownNameError("prompt template for the label", kind, styles[style])
-    templates = styles[style][kind]
-    if style == "paper":
-        templates = templates[:1]
-    if kind == "language":
-        label = language_name(label) or label
-    return tuple(dict.fromkeys(_fill(template, label) for template in templates))
+    if style == "code" and kind in PAPER_CODE_OF.get(corpus, {}):
+        return PAPER_CODE_OF[corpus][kind]
+    found = styles[style][kind]
+    return found[:1] if style == "paper" else found
 
 
 def captions(labels: Labels, transcript: str = "", language: str = "") -> tuple[str, ...]:

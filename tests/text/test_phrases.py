@@ -18,6 +18,7 @@ from clara.text.phrases import (
     person,
     prompt,
     prompts,
+    templates,
 )
 
 TABLE_II = [
@@ -145,7 +146,9 @@ def test_an_empty_label(label: str):
 def test_styles():
     assert prompts("emotion", "angry") == ("A person talking in an angry voice",)
     assert prompts("emotion", "angry", style="code") == ("a person talking in an angry voice",)
-    assert prompts("sound", "dog", style="code") == ("The sounds of dog", "The sound of the dog")
+    assert prompts("sound", "dog", style="code") == ("The sounds of dog",)
+    assert templates("sound", "code", corpus="esc50") == ("The sound of the {label}",)
+    assert templates("emotion", "code", corpus="esc50") == PAPER_CODE["emotion"]
     assert prompts("sound", "dog", style="ensemble")[1] == "The sound of a dog"
     with pytest.raises(UnknownNameError, match="style of prompt named 'loud'"):
         prompts("sound", "dog", style="loud")  # type: ignore[arg-type]
