@@ -114,7 +114,7 @@ class Clara:
 
     def text(self, texts: Sequence[str]) -> Rows:
         """Sentences in any language to unit rows `[N, D]` (equation 2)."""
-        _reject_single(texts, "sentences")
+        reject_single(texts, "sentences")
         rows = np.empty((len(texts), self.model.config.dim), np.float32)
         for start in range(0, len(texts), 64):
             part = texts[start : start + 64]
@@ -138,7 +138,7 @@ class Clara:
         Raises:
             UsageError: There are no labels, or the template has no place for one.
         """
-        _reject_single(labels, "labels")
+        reject_single(labels, "labels")
         if not labels or not all(label.strip() for label in labels):
             raise UsageError("Expected at least one label and none empty; say what it may be.")
         if len(set(labels)) < len(labels):
@@ -172,7 +172,7 @@ class Clara:
     def _over_waves(
         self, sources: Sequence[io.Source], encode: Callable[[Tensor, Tensor], Tensor], width: int
     ) -> Rows:
-        _reject_single(sources, "recordings")
+        reject_single(sources, "recordings")
         with ThreadPoolExecutor(2) as readers:
             waves = list(readers.map(lambda source: io.load(source, rate=self.rate)[0], sources))
         rows = np.empty((len(waves), width), np.float32)
@@ -270,7 +270,12 @@ def _chunks(lengths: Sequence[int], most: int, room: int) -> Iterator[list[int]]
         yield part
 
 
-def _reject_single(values: object, what: str) -> None:
+def reject_single(values: object, what: str) -> None:
+    """Refuses one recording or one text where a list of them is asked for.
+
+    Raises:
+        UsageError: It is one alone.
+    """
     pair = isinstance(values, tuple) and len(values) == 2 and isinstance(values[1], int)
     wave = isinstance(values, np.ndarray) and values.dtype.kind in "fiu"
     if pair or wave or isinstance(values, (str, bytes, os.PathLike, IOBase)):

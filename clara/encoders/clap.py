@@ -1,0 +1,120 @@
+"""CLAP as transformers keeps it: LAION's models, and whatever was saved in their format.
+
+Wu et al., Large-scale contrastive language-audio pretraining with feature fusion and
+keyword-to-caption augmentation, 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clara.audio import io
+from clara.backends._models import loading
+from clara.embed import Rows
+from clara.encoders._clips import embed_texts, embed_waves
+from clara.encoders._weights import fingerprint, title
+from clara.errors import MissingExtraError, UsageError
+from clara.records import Wave
+
+__all__ = ["Clap"]
+
+
+class Clap:
+    """A `ClapModel` with its feature extractor and tokenizer.
+
+    What is at most as long as its window (10 s) goes through its own feature extractor, padding and
+    all, so rows are those of transformers. Longer recordings: see `clara.encoders._clips`. A model
+    with fusion hears them so, too, and not as three random crops beside a shrunken whole.
+
+    Args:
+        folder: With config.json, weights, preprocessor_config.json and a tokenizer.
+
+    Attributes:
+        name: Of the folder.
+        rate: That of its feature extractor, in Hz.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+        UsageError: There is no such folder.
+        CheckpointError: It does not hold a whole CLAP.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            import transformers
+        except ImportError as error:
+            raise MissingExtraError("CLAP of transformers", "clap") from error
+        library: Any = transformers
+        self._folder = Path(folder)
+        if not self._folder.is_dir():
+            raise UsageError(
+                f"Expected {str(folder)!r} to be a folder of a transformers CLAP, but there is no "
+                f"such folder; nothing is fetched by its name, so download the model first."
+            )
+        local: dict[str, Any] = {"local_files_only": True}
+        with loading("a CLAP in the format of transformers", str(folder), "copy it again"):
+            self._network: Any
+            self._network, found = library.ClapModel.from_pretrained(
+                folder, output_loading_info=True, **local
+            )
+            if found["missing_keys"] or found.get("mismatched_keys"):
+                raise ValueError("weights of another kind of model")
+            self._extract: Any = library.ClapFeatureExtractor.from_pretrained(folder, **local)
+            self._tokens: Any = library.AutoTokenizer.from_pretrained(folder, **local)
+        self._network.float().eval()
+        config = self._network.config.text_config
+        # RoBERTa numbers positions from behind the padding; past the last the lookup would fail.
+        positions = config.max_position_embeddings - config.pad_token_id - 1
+        self._longest = min(self._tokens.model_max_length, positions)
+        self._width: int = self._network.config.projection_dim
+        self.name = title(self._folder)
+        self.rate: int = self._extract.sampling_rate
+
+    @cached_property
+    def hash(self) -> str:
+        """Over all that decides the rows."""
+        return fingerprint("clap 1", self._folder)
+
+    def audio(self, sources: Sequence[io.Source]) -> Rows:
+        """As `clara.embed.Encoder.audio`.
+
+        Raises:
+            AudioError: One of them cannot be read.
+        """
+        window = int(self._extract.nb_max_samples)
+        return embed_waves(sources, self._hear, rate=self.rate, window=window, width=self._width)
+
+    def text(self, texts: Sequence[str]) -> Rows:
+        """As `clara.embed.Encoder.text`."""
+        return embed_texts(texts, self._read, width=self._width)
+
+    def seen(self, corpus: str, split: str) -> str:
+        """Always "unknown"."""
+        return "unknown"
+
+    def _hear(self, waves: list[Wave]) -> Rows:
+        features = self._extract(waves, sampling_rate=self.rate, return_tensors="pt")
+        # Where a model has fusion the extractor calls a clip, drawn at random, longer than it is.
+        longer = torch.zeros(len(waves), 1, dtype=torch.bool)
+        with torch.inference_mode():
+            pooled = self._network.audio_model(
+                input_features=features["input_features"].float(), is_longer=longer
+            ).pooler_output
+            rows: Rows = self._network.audio_projection(pooled).numpy()
+        return rows
+
+    def _read(self, texts: list[str]) -> Rows:
+        tokens = self._tokens(
+            texts, padding=True, truncation=True, max_length=self._longest, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            pooled = self._network.text_model(
+                input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+            ).pooler_output
+            rows: Rows = self._network.text_projection(pooled).numpy()
+        return rows

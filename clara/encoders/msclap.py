@@ -1,0 +1,168 @@
+"""Microsoft's CLAP through its package `msclap`: the versions of 2022 and 2023.
+
+Elizalde et al., CLAP: learning audio concepts from natural language supervision, 2022; Natural
+language supervision for general-purpose audio representations, 2023.
+
+The release 1.3.4 pins numpy below 2 and transformers below 5, and wants torchaudio; but the network
+itself needs none of that, and only it is used: the package is installed without what it asks for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from clara.audio import io
+from clara.backends._models import loading
+from clara.embed import Rows
+from clara.encoders._clips import embed_texts, embed_waves, filled
+from clara.encoders._weights import fingerprint, installed, offline, put, read, title
+from clara.errors import UsageError
+from clara.records import Wave
+
+__all__ = ["MSClap"]
+
+_INSTALL = (
+    "pip install --no-deps msclap==1.3.4 torchlibrosa==0.1.0; pip install librosa transformers"
+)
+
+
+class MSClap:
+    """A network of `msclap` with the weights of a file.
+
+    Which version they are of is read from them. A clip is repeated until its window is full (5 s in
+    2022, 7 s in 2023), as `msclap` does; of a longer one `msclap` hears a crop drawn at random, for
+    which see `clara.encoders._clips`.
+
+    Args:
+        checkpoint: CLAP_weights_2022.pth or CLAP_weights_2023.pth. The configuration and tokenizer
+            of its text model (bert-base-uncased or gpt2) lie in a folder of that name beside it, or
+            in the cache of Hugging Face.
+
+    Attributes:
+        name: Of the file.
+        rate: 44,100 Hz.
+
+    Raises:
+        UsageError: There is no such file, or msclap is not installed.
+        CheckpointError: It holds no such weights, or the text model is not there.
+    """
+
+    def __init__(self, checkpoint: str | Path) -> None:
+        path = Path(checkpoint)
+        weights = read(path, "model")
+        try:
+            import msclap.models.clap as package
+            import transformers
+        except ImportError as error:
+            found = ", ".join(map(installed, ("msclap", "torchlibrosa", "librosa", "transformers")))
+            raise UsageError(
+                f"For the encoder msclap its network must be importable, but {error!s} (found: "
+                f"{found}); what it pins clashes with this package, so install it without: "
+                f"{_INSTALL}."
+            ) from error
+        version = "2023" if any("htsat" in name for name in weights) else "2022"
+        config = Path(package.__file__).parents[1] / "configs" / f"config_{version}.yml"
+        self._settings = SimpleNamespace(**yaml.safe_load(config.read_text(encoding="utf-8")))
+        text = self._settings.text_model
+        beside = path.parent / text
+        where, local = str(beside if beside.is_dir() else text), {"local_files_only": True}
+        library: Any = transformers
+        what, hint = f"configuration and tokenizer of {text}", f"put them into {beside}"
+        with offline(), loading(what, where, hint):
+            tower = library.AutoConfig.from_pretrained(where, **local)
+            self._tokens: Any = library.AutoTokenizer.from_pretrained(where, **local)
+        if "gpt" in text:
+            self._tokens.add_special_tokens({"pad_token": "!"})
+        with _unfetched(package, library.AutoModel.from_config(tower)):
+            self._network: Any = _network(package, self._settings)
+        put(self._network, weights, path)
+        self._network.eval()
+        self._files = (path, beside) if beside.is_dir() else (path,)
+        self.name = title(path)
+        self.rate: int = self._settings.sampling_rate
+
+    @cached_property
+    def hash(self) -> str:
+        """Over all that decides the rows."""
+        return fingerprint("msclap 1", *self._files)
+
+    def audio(self, sources: Sequence[io.Source]) -> Rows:
+        """As `clara.embed.Encoder.audio`.
+
+        Raises:
+            AudioError: One of them cannot be read.
+        """
+        width = self._settings.d_proj
+        return embed_waves(sources, self._hear, rate=self.rate, window=self._window, width=width)
+
+    def text(self, texts: Sequence[str]) -> Rows:
+        """As `clara.embed.Encoder.text`."""
+        return embed_texts(texts, self._read, width=self._settings.d_proj)
+
+    def seen(self, corpus: str, split: str) -> str:
+        """Always "unknown"."""
+        return "unknown"
+
+    @property
+    def _window(self) -> int:
+        return int(self._settings.duration * self.rate)
+
+    def _hear(self, waves: list[Wave]) -> Rows:
+        full = np.stack([filled(wave, self._window) for wave in waves])
+        with torch.inference_mode():
+            rows: Rows = self._network.audio_encoder(torch.from_numpy(full))[0].numpy()
+        return rows
+
+    def _read(self, texts: list[str]) -> Rows:
+        keys = ["input_ids", "attention_mask"]
+        if "gpt" in self._settings.text_model:
+            texts = [f"{text} <|endoftext|>" for text in texts]
+        else:
+            keys.append("token_type_ids")
+        tokens = self._tokens(
+            texts,
+            padding="max_length",
+            truncation=True,
+            max_length=self._settings.text_len,
+            return_tensors="pt",
+        )
+        with torch.inference_mode():
+            rows: Rows = self._network.caption_encoder({key: tokens[key] for key in keys}).numpy()
+        return rows
+
+
+def _network(package: ModuleType, settings: SimpleNamespace) -> Any:
+    return package.CLAP(
+        audioenc_name=settings.audioenc_name,
+        sample_rate=settings.sampling_rate,
+        window_size=settings.window_size,
+        hop_size=settings.hop_size,
+        mel_bins=settings.mel_bins,
+        fmin=settings.fmin,
+        fmax=settings.fmax,
+        classes_num=settings.num_classes,
+        out_emb=settings.out_emb,
+        text_model=settings.text_model,
+        transformer_embed_dim=settings.transformer_embed_dim,
+        d_proj=settings.d_proj,
+    )
+
+
+@contextlib.contextmanager
+def _unfetched(package: ModuleType, tower: Any) -> Iterator[None]:
+    """Hands the package an empty text model, where it would fetch one to overwrite it at once."""
+    library = package.AutoModel
+    package.AutoModel = SimpleNamespace(from_pretrained=lambda name: tower)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        package.AutoModel = library  # type: ignore[attr-defined]
