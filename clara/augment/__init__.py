@@ -64,8 +64,8 @@ class Dice:
 
     def uniform(self, low: float, high: float) -> Tensor:
         """A number from `low` to `high` for each row: float64 `[B]`, on the CPU."""
-        drawn = [torch.rand((), generator=row, dtype=torch.float64) for row in self._rows]
-        return low + (high - low) * torch.stack(drawn) if drawn else torch.zeros(0)
+        drawn = (torch.rand((), generator=row, dtype=torch.float64).item() for row in self._rows)
+        return torch.tensor([low + (high - low) * share for share in drawn], dtype=torch.float64)
 
     def noise(self, sizes: Sequence[int]) -> list[Tensor]:
         """White noise of variance 1, as many samples for each row as asked, on the CPU."""
@@ -80,10 +80,11 @@ class Acoustic(Protocol):
     def on_batch(
         self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
     ) -> tuple[Tensor, Tensor]:
-        """New waves and lengths; those that were given stay as they are.
+        """New waves and lengths.
 
         Args:
-            waves: float32 `[B, T]`, zero behind each length; T at least 1.
+            waves: float32 `[B, T]`, zero behind each length; T at least 1. They may be written
+                over, and what is returned may lie in the same memory.
             lengths: int64 `[B]`, on the device of the waves; a row may be empty.
             rate: Samples per second.
             dice: Of each row; a row draws as often, whatever its companions are.
@@ -120,12 +121,27 @@ class Chain:
         return cls(tuple(_parse(line) for line in lines))
 
     def on_batch(
-        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice, *, overwrite: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """As `Acoustic.on_batch`; a row that gets nothing comes back bit for bit."""
-        assert len(waves) == len(lengths) == len(dice), "expected dice for each row"
+        """As `Acoustic.on_batch`; a row that gets nothing comes back bit for bit.
+
+        Args:
+            waves: float32 `[B, T]`; what is behind a length is taken for silence.
+            lengths: int64 `[B]`, on the device of the waves.
+            rate: Samples per second.
+            dice: Of each row.
+            overwrite: The waves may be written over. New memory takes longer to get than a gain
+                takes to apply.
+
+        Returns:
+            New waves and lengths, silent behind each length.
+
+        Raises:
+            UsageError: What was given are no such waves, lengths or dice.
+        """
+        _expect_batch(waves, lengths, rate, dice)
         apply = self._by_row if waves.device.type == "cpu" else self._together
-        return apply(waves, lengths, rate, dice)
+        return apply(waves, lengths, rate, dice, overwrite)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The same on one recording, its texts unchanged."""
@@ -135,12 +151,14 @@ class Chain:
             torch.tensor([len(sample.wave)]),
             sample.rate,
             Dice([torch.Generator().manual_seed(seed)]),
+            overwrite=True,
         )
         return dataclasses.replace(sample, wave=wave[0].numpy())
 
     def _together(
-        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice, overwrite: bool
     ) -> tuple[Tensor, Tensor]:
+        waves = silence(waves if overwrite else waves.clone(), lengths)
         for chance, member in self.steps:
             rows = (dice.uniform(0, 1) < chance).nonzero().flatten()
             if len(rows) and waves.shape[1]:
@@ -150,16 +168,19 @@ class Chain:
         return waves, lengths
 
     def _by_row(
-        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
+        self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice, overwrite: bool
     ) -> tuple[Tensor, Tensor]:
         # A clip from end to end in memory that stays in the cache is several times as fast as a
         # batch, operation by operation. And a row is then the same bit for bit in any company.
         sizes = lengths.tolist()
-        out, longer = torch.empty_like(waves), dict[int, Tensor]()
+        out, longer = waves if overwrite else torch.empty_like(waves), dict[int, Tensor]()
 
         def augment(rows: Sequence[int]) -> None:
             for row in rows:
-                wave = self._clip(waves[row, : sizes[row]], rate, dice[[row]])
+                wave = out[row, : sizes[row]]
+                if not overwrite:
+                    wave.copy_(waves[row, : sizes[row]])
+                wave = self._clip(wave, rate, dice[[row]])
                 sizes[row] = len(wave)
                 if len(wave) > out.shape[1]:
                     longer[row] = wave
@@ -200,20 +221,39 @@ def silence(waves: Tensor, start: Tensor, end: Tensor | None = None) -> Tensor:
     return waves.masked_fill_(within if end is None else within & (place < end[:, None]), 0.0)
 
 
+def _expect_batch(waves: Tensor, lengths: Tensor, rate: int, dice: Dice) -> None:
+    found = f"{waves.dtype} {list(waves.shape)}"
+    right = waves.ndim == 2 and waves.dtype == torch.float32
+    expect(right, "waves [rows, samples] of float32", found)
+    found = f"{lengths.dtype} {list(lengths.shape)} on {lengths.device}"
+    right = lengths.shape == waves.shape[:1] and lengths.dtype == torch.int64
+    right = right and lengths.device == waves.device
+    expect(right, f"{len(waves)} lengths of int64 on {waves.device}", found)
+    if waves.device.type == "cpu" and len(lengths):
+        # Elsewhere to look would be to wait.
+        least, most = (int(length) for length in lengths.aminmax())
+        found = f"{least} to {most}"
+        expect(0 <= least <= most <= waves.shape[1], f"lengths from 0 to {waves.shape[1]}", found)
+    expect(rate > 0, "a rate above 0", rate)
+    expect(len(dice) == len(waves), f"dice for {len(waves)} rows", len(dice))
+
+
 def _lay(wave: Tensor, row: Tensor) -> None:
     """Fills a row with a wave and, behind it, silence."""
-    row[: len(wave)] = wave
+    if wave.data_ptr() != row.data_ptr():
+        row[: len(wave)] = wave
     row[len(wave) :] = 0.0
 
 
 def _put(
     waves: Tensor, lengths: Tensor, rows: Tensor, new: Tensor, new_lengths: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Some rows replaced by others, which may be longer or shorter."""
-    out = waves.new_zeros(len(waves), max(waves.shape[1], new.shape[1]))
-    out[:, : waves.shape[1]] = waves
-    out[rows] = torch.nn.functional.pad(new, (0, out.shape[1] - new.shape[1]))
-    return out, lengths.index_copy(0, rows, new_lengths)
+    """Some rows replaced, in place where there is room, by others that may have other lengths."""
+    wider = new.shape[1] - waves.shape[1]
+    if wider > 0:
+        waves = torch.nn.functional.pad(waves, (0, wider))
+    waves[rows] = torch.nn.functional.pad(new, (0, max(0, -wider)))
+    return waves, lengths.index_copy(0, rows, new_lengths)
 
 
 def _parse(line: str) -> tuple[float, Acoustic]:

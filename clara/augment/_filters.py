@@ -10,6 +10,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 # The kernel that reads between samples, in Blackman's window: zero crossings to each side, and
 # where its band ends as a share of what the samples can hold.
@@ -38,7 +39,7 @@ def convolve(waves: Tensor, kernels: Tensor, start: int = 0) -> Tensor:
     """
     size, taps = waves.shape[1], kernels.shape[1]
     # As short as gives two new samples for a tap: short transforms stay in the cache.
-    fft = max(8192, 1 << (2 * taps - 1).bit_length())
+    fft = max(4096, 1 << (2 * taps - 1).bit_length())
     hop = fft - taps + 1
     blocks = -(-size // hop)
     padded = functional.pad(waves, (taps - 1 - start, blocks * hop - size + start))
@@ -49,22 +50,28 @@ def convolve(waves: Tensor, kernels: Tensor, start: int = 0) -> Tensor:
     return found.reshape(len(waves), -1)[:, :size]
 
 
-def low_pass(cutoff: Tensor, taps: int, rate: int) -> Tensor:
-    """Kernels that keep what lies below each cut-off, 6 dB down at it.
+def band_pass(low: Tensor, high: Tensor, taps: Sequence[int], rate: int) -> Tensor:
+    """Kernels that keep what lies in a band, 6 dB down at its ends.
 
     Args:
-        cutoff: In hertz, `[B]`.
-        taps: Odd; the band ends within about 5.5 * rate / taps hertz (Blackman's window).
+        low: Where each band begins, in hertz, `[B]`; 0 for all that lies below its end.
+        high: Where it ends.
+        taps: Of each kernel, odd; the ends are 5.5 * rate / taps hertz wide (Blackman's window).
         rate: Samples per second.
 
     Returns:
-        float64 `[B, taps]`, symmetric, of sum 1 within 0.001.
+        float64 `[B, most taps]`, symmetric, short ones in the middle; of sum 1 within 0.001 where
+        the band begins at 0.
     """
-    assert taps % 2 == 1, "expected a kernel with a middle"
-    place = torch.arange(taps, dtype=torch.float64, device="cpu") - taps // 2
-    share = 2 * cutoff.double()[:, None] / rate
-    window = torch.blackman_window(taps, periodic=False, dtype=torch.float64, device="cpu")
-    return share * torch.sinc(share * place) * window
+    assert all(count % 2 for count in taps), "expected kernels with a middle"
+    place = torch.arange(1 + max(taps) // 2, dtype=torch.float64, device="cpu")
+    reach = torch.tensor(taps, dtype=torch.float64, device="cpu")[:, None] / 2
+    share = torch.stack([low, high]).double()[..., None] * (2 / rate)
+    below, within = share * torch.sinc(share * place)
+    turn = torch.cos(place * (math.pi / reach))
+    window = (0.34 + turn * (0.5 + 0.16 * turn)).masked_fill_(place > reach, 0.0)
+    half = (within - below) * window
+    return torch.cat([half[:, 1:].flip(1), half], 1)
 
 
 def resample(waves: Tensor, factors: Sequence[float]) -> Tensor:
@@ -78,20 +85,20 @@ def resample(waves: Tensor, factors: Sequence[float]) -> Tensor:
         `[B, ceil(T / least factor)]`; a row reads zeros behind its end.
     """
     size = waves.shape[1]
-    out = waves.new_zeros(len(waves), math.ceil(size / min(factors, default=1.0)))
-    for row, factor in enumerate(factors):
-        read = _read(waves[row], Fraction(factor), math.ceil(size / factor))
-        out[row, : len(read)] = read
-    return out
+    read = [
+        _read(wave, Fraction(factor), math.ceil(size / factor))
+        for wave, factor in zip(waves, factors, strict=True)
+    ]
+    return pad_sequence(read, batch_first=True) if len(read) > 1 else read[0][None]
 
 
 def _read(wave: Tensor, factor: Fraction, count: int) -> Tensor:
-    """Samples of a wave `[T]`, `factor` apart, `count` of them or as many as there are."""
+    """Samples of a wave `[T]`, `factor` apart, `count` of them."""
     factor = factor.limit_denominator(_DENOMINATOR)
     times = -(-_PERIOD // factor.denominator)
     step, period = factor.numerator * times, factor.denominator * times
     if step == period:
-        return wave[:count]
+        return functional.pad(wave, (0, count - len(wave)))
     kernels, firsts, reach = _kernels(step, period)
     kernels, width = kernels.to(wave), kernels.shape[1]
     turns = max(1, -(-count // period))

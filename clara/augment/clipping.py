@@ -38,7 +38,9 @@ class Clipping:
         """As `clara.augment.Acoustic.on_batch`."""
         share = dice.uniform(self.low, self.high).to(waves.device)
         limit = ceiling(waves, lengths, share)[:, None]
-        return waves.clamp(-limit, limit), lengths
+        # Several times as fast as to clamp by a tensor.
+        torch.minimum(torch.maximum(waves, -limit, out=waves), limit, out=waves)
+        return waves, lengths
 
 
 def ceiling(waves: Tensor, lengths: Tensor, share: Tensor) -> Tensor:
@@ -54,12 +56,13 @@ def ceiling(waves: Tensor, lengths: Tensor, share: Tensor) -> Tensor:
         one value all or none.
     """
     size = waves.abs()
-    peak = size.amax(1, keepdim=True) if waves.shape[1] else size.new_zeros(len(size), 1)
-    # Counted, not sorted: a step for every sample, and how many samples are on each step.
-    step = (size * (_STEPS / peak.clamp(min=1e-30))).int().clamp_(max=_STEPS)
-    rows = torch.arange(len(waves), device=waves.device)[:, None] * (_STEPS + 1)
-    counts = torch.bincount((step + rows).flatten(), minlength=len(waves) * (_STEPS + 1))
-    # On this step or above.
-    above = counts.view(len(waves), -1).flip(1).cumsum(1).flip(1)
-    found = (above > (share * lengths)[:, None]).sum(1)
+    peak = size.amax(1, keepdim=True)
+    # Counted, not sorted: a step for every sample, and how many samples are on each step. What is
+    # no number is on one of them too.
+    step = (size * (_STEPS / peak.clamp(min=1e-30))).int().clamp_(0, _STEPS).long()
+    counts = torch.zeros(len(waves), _STEPS + 1, dtype=torch.int32, device=waves.device)
+    counts.scatter_add_(1, step, counts.new_ones(1, 1).expand_as(step))
+    # A step is too low while more than the share is on it or above, so fewer than the rest below.
+    rest = waves.shape[1] - share * lengths
+    found = (counts.cumsum(1) < rest[:, None]).sum(1) + 1
     return peak[:, 0] * (found / _STEPS).clamp(max=1).to(peak)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from clara.augment import Dice, silence
-from clara.augment._filters import convolve, low_pass
+from clara.augment._filters import band_pass, convolve
 from clara.configs import expect, expect_within
 
 __all__ = ["FrequencyMask"]
 
-# Where bands begin at the lowest, in hertz, and the length of the filter, in seconds: its edges
-# are about 44 Hz wide.
+# Where bands begin at the lowest, in hertz.
 _LOWEST = 100.0
-_SECONDS = 1 / 8
+# How wide the edges of a band are: as a share of where it begins, as a share of the band at the
+# most, and in hertz at the least. The wider, the shorter the filter.
+_EDGE = 0.2
+_OF_BAND = 0.8
+_NARROWEST = 44.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ class FrequencyMask:
 
 def band_stop(waves: Tensor, start: Tensor, end: Tensor, rate: int) -> Tensor:
     """Waves `[B, T]` without what lies from `start` to `end` hertz `[B]`, not shifted in time."""
-    taps = round(_SECONDS * rate) | 1
-    kernels = low_pass(start, taps, rate) - low_pass(end.clamp(max=rate / 2), taps, rate)
-    kernels[:, taps // 2] += 1
-    return convolve(waves, kernels.to(waves), start=taps // 2)
+    edges = torch.minimum(_EDGE * start, _OF_BAND * (end - start)).clamp(min=_NARROWEST)
+    taps = [round(5.5 * rate / edge) | 1 for edge in edges.tolist()]
+    kernels = -band_pass(start, end.clamp(max=rate / 2), taps, rate)
+    middle = kernels.shape[1] // 2
+    kernels[:, middle] += 1
+    return convolve(waves, kernels.to(waves), start=middle)

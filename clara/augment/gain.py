@@ -36,5 +36,5 @@ class Gain:
 
 
 def gain(waves: Tensor, decibels: Tensor) -> Tensor:
-    """Waves `[B, T]` by so many decibels `[B]`."""
-    return waves * (10 ** (decibels / 20)).to(waves)[:, None]
+    """Waves `[B, T]` by so many decibels `[B]`, in place."""
+    return waves.mul_((10 ** (decibels / 20)).to(waves)[:, None])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from clara.augment import Dice, silence
-from clara.augment._filters import convolve, low_pass, resample
+from clara.augment._filters import band_pass, convolve, resample
 from clara.configs import expect, expect_within
 
 __all__ = ["Telephone"]
@@ -70,5 +70,5 @@ def mu_law(waves: Tensor, bits: Tensor) -> Tensor:
 
 @functools.cache
 def _band(rate: int) -> Tensor:
-    low, high = (low_pass(torch.tensor([edge]), _TAPS, rate) for edge in _BAND)
-    return high - low
+    low, high = torch.tensor(_BAND, device="cpu")[:, None]
+    return band_pass(low, high, [_TAPS], rate)

@@ -35,4 +35,4 @@ class TimeMask:
         share, place = dice.uniform(self.low, self.high), dice.uniform(0, 1)
         run = (share.to(waves.device) * lengths).round().long()
         start = (place.to(waves.device) * (lengths - run + 1)).long().clamp(max=lengths - run)
-        return silence(waves.clone(), start, start + run), lengths
+        return silence(waves, start, start + run), lengths
