@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,8 @@ from clara.skips import Skips
 
 LOCK = ".lock"
 _WHOLE = {MADE, INDEX_NAME, "stats.json", "skipped.jsonl"}
+_RECORDINGS = ("records", "listing", "recordings")  # of `Plan.made`: all else are settings
+_SHARD = re.compile(r"[^/]+/(?:\d{6,}\.tar|sizes\.json)")
 _READERS = 16  # requests to a store that are under way at once
 
 
@@ -114,6 +117,7 @@ def build(
         else:
             _begin(folder, made, there)
             whole = planned()
+            _clear_shards(folder, whole, there)
             done = _make(whole, there, allowed_bad, engine)
             _finish(folder, whole, done)
         return report(made["name"], folder, already=already)
@@ -147,17 +151,16 @@ def _check_same(path: Location, made: Mapping[str, Any], out: Location) -> None:
             f"Expected {path} to say how {out} was made but it cannot be read; remove {out} "
             "and run this again."
         ) from error
-    if path.parent.name == WORK and differing == ["recordings"]:
-        return  # files were mended since; only their shards are made again
-    if differing:
-        name = differing[0]
-        was, now = "recordings that have changed since", "other recordings"
-        if name not in ("records", "listing", "recordings"):
-            was, now = _difference(name, before.get(name), made[name])
-        raise UsageError(
-            f"The folder {out} was made with {was}, but {now} was asked for; choose another "
-            "folder, or remove that one first."
+    if not differing:
+        return
+    was = "of recordings that have changed since"
+    if (name := differing[0]) not in _RECORDINGS:
+        was = "with {}, but {} was asked for".format(
+            *_difference(name, before.get(name), made[name])
         )
+    raise UsageError(
+        f"The folder {out} was made {was}; choose another folder, or remove that one first."
+    )
 
 
 def _difference(name: str, before: Any, now: Any) -> tuple[str, str]:
@@ -182,7 +185,9 @@ def _begin(out: Location, made: Mapping[str, Any], there: Collection[str]) -> No
     state = f"{WORK}/{MADE}"
     # What ended before anything was made binds nobody to its settings.
     if state in there and any(name.endswith((".tar", ".parquet", ".jsonl")) for name in there):
-        _check_same(out / state, made, out)
+        # Recordings may have been mended since: what they change is made again.
+        settings = {name: value for name, value in made.items() if name not in _RECORDINGS}
+        _check_same(out / state, settings, out)
     _clear(out, there)
     make_parent(out / state)
     parts.write_json(made, out / state)
@@ -193,6 +198,18 @@ def _clear(out: Location, there: Collection[str]) -> None:
     for half in (name for name in there if name.endswith(".part")):
         with contextlib.suppress(OSError):
             (out / half).unlink()
+
+
+def _clear_shards(out: Location, planned: Plan, there: Collection[str]) -> None:
+    """Removes the shards of recordings that are no longer to be prepared."""
+    wanted = {below(job.tar, out) for job in planned.jobs}
+    wanted |= {below(job.tar.parent / "sizes.json", out) for job in planned.jobs}
+    for name in there:
+        if _SHARD.fullmatch(name) and name not in wanted:
+            try:
+                (out / name).unlink()
+            except OSError as error:
+                raise unwritable(out / name, error) from error
 
 
 def _make(planned: Plan, there: Collection[str], allowed: float, engine: Engine) -> list[Part]:

@@ -436,6 +436,34 @@ def test_too_many_bad_records_stop_the_work_and_can_be_mended(
     assert files(tmp_path / "out") == files(tmp_path / "never")
 
 
+def test_bad_recordings_may_be_taken_away_and_others_brought(
+    corpus: Path, tmp_path: Path, files: Files
+) -> None:
+    """What has become of the recordings is asked only of a folder that is whole."""
+    table = corpus / "manifest.csv"
+    head, *rows = table.read_text("utf-8").splitlines(keepends=True)
+    out = tmp_path / "out"
+    spoil(corpus)
+    with pytest.raises(DataError, match="8 of 12"):
+        run(corpus, out, shard_size=1)
+    splits = [path.parent.name for path in sorted(out.rglob("*.tar"))]
+    assert splits == ["test", "train", "train", "valid"]
+    table.write_text("".join([head, *rows[8:10]]), "utf-8")  # of "train", both
+    with pytest.raises(UsageError, match="shard_size 1, but shard_size 2 was asked for"):
+        run(corpus, out, shard_size=2)
+    run(corpus, out, shard_size=1)
+    run(corpus, tmp_path / "never", shard_size=1)
+    assert files(out) == files(tmp_path / "never")
+    table.write_text("".join([head, rows[11]]), "utf-8")  # of "test"
+    with pytest.raises(UsageError, match=r"out was made of recordings that have changed since; ch"):
+        run(corpus, out, shard_size=1)
+    # Without an index it is no whole folder: it is made again of what is there.
+    (out / "index.parquet").unlink()
+    run(corpus, out, shard_size=1)
+    run(corpus, tmp_path / "least", shard_size=1)
+    assert files(out) == files(tmp_path / "least")
+
+
 def test_all_bad_leaves_no_shard(corpus: Path, tmp_path: Path) -> None:
     for path in corpus.glob("*.wav"):
         path.write_bytes(b"")
