@@ -151,7 +151,7 @@ def _parse(content: bytes) -> Body:
     if not isinstance(text, str) or not isinstance(tokens, int):
         raise RequestError("the server answers no completion")
     # A server that counts no tokens is charged by the usual three bytes each.
-    return Body(text, tokens or len(content) // 3)
+    return Body(text, tokens if tokens > 0 else len(content) // 3)
 
 
 def _seconds(value: str | None) -> float | None:

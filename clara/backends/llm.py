@@ -21,13 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clara.backends import _http
-from clara.backends._answers import Answers
+from clara.backends._answers import Answers, Budget
 from clara.errors import UsageError
 
 _SHAPE = (
     " You are given a JSON array of strings. Answer with a JSON array of as many strings, in the"
     " same order, and with nothing else."
 )
+_SPENT = "spent.sqlite"
 _DOWN = 3  # questions in a row that no server answered, after which the others are not asked
 
 Check = Callable[[str, str], str]
@@ -48,8 +49,10 @@ class LLMConfig:
         timeout: Seconds for a whole answer.
         wait: Seconds before the second try; doubled with each further one, up to a minute. A
             server that names the time to wait (Retry-After) is heard instead.
-        requests: Budget of requests, tries included; None for no end.
-        tokens: Budget of tokens, read and written; what is on its way when it is spent still ends.
+        requests: Budget of requests, tries included; None for no end. In a recipe it is that of the
+            step, whatever the number of processes and however often the run is taken up again.
+        tokens: Budget of tokens, read and written, in the same way; what is on its way when it is
+            spent still ends.
         seed: Of the answers, and of the waiting times.
     """
 
@@ -117,13 +120,20 @@ class LLM:
     Args:
         config: Which server, and how it may be used.
         cache: File in which accepted answers are kept; none are if it is None.
+        run: Folder of a run: the budget is that of all clients that are given the same folder, in
+            any process, before and after a stop. Without it the budget is that of this client.
 
     Raises:
         UsageError: The address is none, or a number makes no sense.
-        DataError: The cache cannot be written, or is no cache.
+        DataError: The cache or the folder cannot be written, or holds something else.
     """
 
-    def __init__(self, config: LLMConfig, cache: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        config: LLMConfig,
+        cache: str | os.PathLike[str] | None = None,
+        run: str | os.PathLike[str] | None = None,
+    ) -> None:
         if min(config.batch, config.at_once, config.tries) < 1 or config.timeout <= 0:
             raise UsageError(
                 "Expected at least one text a request, one request at once, one try and a timeout "
@@ -135,6 +145,8 @@ class LLM:
         self.counts = Counts()
         self._server = _http.Server(config.url, os.environ.get(config.key, ""), config.timeout)
         self._answers = Answers(Path(cache) if cache is not None else None)
+        spent = Path(run) / _SPENT if run is not None else None
+        self._budget = Budget(spent, config.requests, config.tokens)
         self._lock = threading.Lock()
         self._dice = random.Random(config.seed)
         self._silent = 0
@@ -231,6 +243,7 @@ class LLM:
                     break
                 continue
             wait, alone = None, True
+            self._budget.charge(body.tokens)
             with self._lock:
                 self._silent = 0
                 self.counts.tokens += body.tokens
@@ -263,10 +276,9 @@ class LLM:
         with self._lock:
             if self._silent >= _DOWN * self.config.tries:
                 raise _LostError("the server does not answer")
-            if self.config.requests is not None and self.counts.requests >= self.config.requests:
-                raise _LostError("the budget of requests is spent")
-            if self.config.tokens is not None and self.counts.tokens >= self.config.tokens:
-                raise _LostError("the budget of tokens is spent")
+        if spent := self._budget.take():
+            raise _LostError(f"the budget of {spent} is spent")
+        with self._lock:
             self.counts.requests += 1
             self.counts.retries += bool(attempt)
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from clara.records import Entry, Labels
 from clara.text.languages import language_name
+from clara.text.quotes import CLOSING, OPENING
 from clara.text.scripts import share_in_script
 
 BACKGROUND = "background"
@@ -86,7 +87,6 @@ _SOUND_OF = re.compile(r"^The sounds? of ")
 _SHARE = 0.6
 _IN_SCRIPT = 0.6
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
-_OPEN, _CLOSE = "\"'“”„«»‘’‚‹›「『", "\"'“”«»‘’‹›」』"
 # The end of a sentence with another one behind it; "Dr. Who" and "J. S. Bach" are none.
 _NEXT = re.compile(r"(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])(?<!Mrs)\.|[!?。！？])[\"'”’»)]*\s+\w")
 _NUMBERS = """
@@ -293,7 +293,7 @@ def _in_english(text: str, facts: Facts) -> bool:
 
 def _without_quote(sentence: str, spoken: str) -> str | None:
     """The sentence without the words spoken, or None if it does not quote them as they are."""
-    opening, closing = re.escape(_OPEN), re.escape(_CLOSE)
+    opening, closing = re.escape(OPENING), re.escape(CLOSING)
     quoted = re.compile(rf"[{opening}]\s?{re.escape(spoken)}[.,!?;…]?\s?[{closing}]")
     rest, count = quoted.subn(" ", sentence)
     return rest if count else None

@@ -203,6 +203,40 @@ def test_budgets_are_kept(chat):
     assert client.counts.lost == {"the budget of tokens is spent": 3}
 
 
+def test_processes_and_later_runs_share_the_budget_of_a_run(chat, tmp_path):
+    code = (
+        "import sys; from clara.backends.llm import LLM, LLMConfig;"
+        f"config = LLMConfig(url={chat.url!r}, model='tiny', batch=1, requests=10);"
+        "c = LLM(config, None, sys.argv[1]);"
+        "print(c.map('x', [str(i) for i in range(9)], lambda t, a: '').count(None))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+    assert sum(int(each.communicate(timeout=60)[0]) for each in running) == 17
+    assert len(chat.log) == 10
+    later = LLM(LLMConfig(url=chat.url, model="tiny", requests=11), None, tmp_path / "run")
+    assert later.map(SHOUT, ["a"], good) == ["A"], "of a larger budget something is left"
+    assert later.map(SHOUT, ["b"], good) == [None]
+    assert later.counts.lost == {"the budget of requests is spent": 1}
+    tokens = LLM(LLMConfig(url=chat.url, model="tiny", tokens=20), None, tmp_path / "tokens")
+    assert [tokens.map(SHOUT, [text], good) for text in "abc"] == [["A"], ["B"], [None]]
+    again = LLM(LLMConfig(url=chat.url, model="tiny", tokens=20), None, tmp_path / "tokens")
+    assert again.map(SHOUT, ["d"], good) == [None]
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "spent.sqlite").write_text("no table of what is spent" * 100)
+    with pytest.raises(DataError, match="count of what is spent"):
+        LLM(LLMConfig(url=chat.url, model="tiny", tokens=20), None, tmp_path / "bad")
+
+
+@pytest.mark.parametrize("counted", [0, -5_000, None])
+def test_tokens_that_a_server_counts_wrongly_are_charged_all_the_same(chat, counted):
+    body = {"choices": [{"message": {"content": '["A"]'}}], "usage": {"total_tokens": counted}}
+    chat.plan({"body": json.dumps(body)})
+    client = llm(chat)
+    assert client.map(SHOUT, ["a"], good) == ["A"]
+    assert client.counts.tokens > 0
+
+
 def test_tokens_that_a_server_does_not_count_are_charged_all_the_same(chat):
     chat.plan({"body": '{"choices": [{"message": {"content": "[\\"A\\"]"}}]}'})
     client = llm(chat)

@@ -46,14 +46,20 @@ class OpenAI:
     Args:
         config: Which server and model, and the budget.
         cache: File in which accepted sentences are kept.
+        run: Folder of a run whose processes share the budget.
 
     Raises:
         UsageError: The configuration makes no sense.
         DataError: The cache cannot be written, or is no cache.
     """
 
-    def __init__(self, config: LLMConfig, cache: str | os.PathLike[str] | None = None) -> None:
-        self.llm = LLM(config, cache)
+    def __init__(
+        self,
+        config: LLMConfig,
+        cache: str | os.PathLike[str] | None = None,
+        run: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.llm = LLM(config, cache, run)
         self.name = self.llm.name
         self._rules = Rules()
 

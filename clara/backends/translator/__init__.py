@@ -9,6 +9,8 @@ from typing import Protocol
 class Translator(Protocol):
     """Translates texts; the contract of this room.
 
+    One that counts what it could not translate, by cause, has that as `lost`, as rewriters do.
+
     Attributes:
         name: Which model, and its version.
     """

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from clara.backends.llm import LLM, LLMConfig
 from clara.errors import UnknownNameError
 from clara.text.languages import LANGUAGES, language_name
+from clara.text.quotes import QUOTED
 from clara.text.scripts import scripts_of, share_in_script
 
 __all__ = ["OpenAI"]
@@ -19,7 +20,6 @@ _INSTRUCTION = (
     " recordings. Keep what stands between quotation marks, and what stands in braces, exactly as"
     " it is, in its own language. Translate a label as a label, without explaining it."
 )
-_QUOTED = re.compile(r"[\"“”„«»「」]([^\"“”„«»「」]+)[\"“”„«»「」]")
 _BRACES = re.compile(r"\{\w*\}")
 _IN_SCRIPT = 0.6
 
@@ -30,15 +30,26 @@ class OpenAI:
     Args:
         config: Which server and model, and the budget.
         cache: File in which accepted translations are kept.
+        run: Folder of a run whose processes share the budget.
 
     Raises:
         UsageError: The configuration makes no sense.
         DataError: The cache cannot be written, or is no cache.
     """
 
-    def __init__(self, config: LLMConfig, cache: str | os.PathLike[str] | None = None) -> None:
-        self.llm = LLM(config, cache)
+    def __init__(
+        self,
+        config: LLMConfig,
+        cache: str | os.PathLike[str] | None = None,
+        run: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.llm = LLM(config, cache, run)
         self.name = self.llm.name
+
+    @property
+    def lost(self) -> Counter[str]:
+        """The texts without a translation, by cause, over its life."""
+        return self.llm.counts.lost
 
     def translate(self, texts: Sequence[str], *, source: str, target: str) -> list[str | None]:
         """Translates texts; `llm.counts` says what became of them.
@@ -78,7 +89,7 @@ def fault(text: str, answer: str, target: str) -> str:
         return "is empty"
     if Counter(_BRACES.findall(text)) != Counter(_BRACES.findall(answer)):
         return "changes what is in braces"
-    quotes = [quoted.strip() for quoted in _QUOTED.findall(text)]
+    quotes = [quoted.strip() for quoted in QUOTED.findall(text)]
     if any(quoted not in answer for quoted in quotes):
         return "changes what is quoted"
     if len(answer) > 4 * len(text) + 80:

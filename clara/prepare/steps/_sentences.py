@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
 from clara.backends.rewriter import Case, Rewriter, Sentence
+from clara.backends.translator import Translator
 from clara.prepare.desk import PROVENANCE, Desk, signed
 from clara.records import Entry
 
@@ -35,12 +38,18 @@ def write(rewriter: Rewriter, cases: Sequence[Sequence[Case]], desk: Desk) -> li
         cases: Of each recording one or several.
         desk: Counts those left to the rules, by cause.
     """
-    before = rewriter.lost.copy()
-    answers = iter(rewriter.rewrite([case for each in cases for case in each]))
-    found = [[sentence for _ in each for sentence in next(answers)] for each in cases]
-    for cause, count in (rewriter.lost - before).items():
-        desk.count(f"left to the rules: {cause}", count)
-    return found
+    with causes(rewriter, "left to the rules", desk):
+        answers = iter(rewriter.rewrite([case for each in cases for case in each]))
+    return [[sentence for _ in each for sentence in next(answers)] for each in cases]
+
+
+@contextmanager
+def causes(writer: Rewriter | Translator, what: str, desk: Desk) -> Iterator[None]:
+    """Counts what a backend could not do meanwhile, by cause, if it says so (its `lost`)."""
+    before = Counter(getattr(writer, "lost", ()))
+    yield
+    for cause, count in (Counter(getattr(writer, "lost", ())) - before).items():
+        desk.count(f"{what}: {cause}", count)
 
 
 def told(entry: Entry, sentences: Sequence[Sentence], step: str, desk: Desk, **facts: Any) -> Entry:

@@ -39,7 +39,7 @@ class Describe:
 
     def __call__(self, entries: Iterable[Entry], desk: Desk) -> Iterator[Entry]:
         """As `clara.prepare.steps.Step`."""
-        rewriter = backend("rewriter", self.rewriter, self.settings)
+        rewriter = backend("rewriter", self.rewriter, self.settings, desk.folder)
         for group in _sentences.groups(entries):
             cases = [list(self._cases(entry)) for entry in group]
             written = _sentences.write(rewriter, cases, desk)

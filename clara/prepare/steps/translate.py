@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple, TypeGuard
 
 from clara.backends.rewriter import Sentence
 from clara.backends.translator import Translator
@@ -14,7 +15,7 @@ from clara.prepare.backend import backend
 from clara.prepare.desk import Desk
 from clara.prepare.steps import _sentences
 from clara.records import Entry
-from clara.text import multilingual, phrases
+from clara.text import multilingual, phrases, quotes
 from clara.text.facts import BACKGROUND
 
 __all__ = ["Translate"]
@@ -29,8 +30,9 @@ class Translate:
     The paper lays each translation over a copy of the recording; here all of them are texts of the
     one recording, of which training draws one each time. What labels say is said by the tables
     written by hand (`clara.text.multilingual`) in the languages that they have. Captions in free
-    text, and labels in other languages, are for the translator. Words that are spoken stay in their
-    language: a translation that changes them is dropped, and counted.
+    text, and labels in other languages, are for the translator. What is quoted stays in its
+    language: it is hidden from the translator behind a mask, and where it loses all masks that are
+    tried, the translation is dropped and counted.
 
     Attributes:
         into: BCP 47 tags of the languages.
@@ -47,14 +49,17 @@ class Translate:
 
     def __post_init__(self) -> None:
         expect(bool(self.into), "at least one language to translate into", "none")
-        expect("en" not in self.into, "languages other than English, which captions are in", "en")
+        plain = [tag.replace("_", "-").partition("-")[0].lower() for tag in self.into]
+        expect("en" not in plain, "languages other than English, which captions are in", "en")
+        twice = len(set(self.into)) < len(self.into)
+        expect(not twice, "each language to translate into once", ", ".join(self.into))
         expect(self.phrasings >= 1, "at least one phrasing", self.phrasings)
         for language in self.into if self.translator == "table" else ():
             multilingual.translate_label("gender", "man", language)
 
     def __call__(self, entries: Iterable[Entry], desk: Desk) -> Iterator[Entry]:
         """As `clara.prepare.steps.Step`."""
-        translator: Translator = backend("translator", self.translator, self.settings)
+        translator: Translator = backend("translator", self.translator, self.settings, desk.folder)
         for group in _sentences.groups(entries):
             found: list[list[Sentence]] = [[] for _ in group]
             for language in self.into:
@@ -63,10 +68,15 @@ class Translate:
                     self._free(entry, bool(known))
                     for entry, known in zip(group, asked, strict=True)
                 ]
-                answers = self._translated(translator, free, language, desk)
-                for sentences, known, entry, rows in zip(found, asked, group, answers, strict=True):
+                with _sentences.causes(translator, f"not translated into {language}", desk):
+                    answers = iter(_translated(translator, [*chain(*free)], language))
+                for sentences, known, texts in zip(found, asked, free, strict=True):
                     sentences += known
-                    sentences += self._kept(entry, rows, translator.name, language, desk)
+                    sentences += (
+                        Sentence(answer, translator.name)
+                        for _ in texts
+                        if _passes(answer := next(answers), bool(known), language, desk)
+                    )
             for entry, sentences in zip(group, found, strict=True):
                 yield _sentences.told(entry, sentences, "translate", desk, into=list(self.into))
 
@@ -84,36 +94,56 @@ class Translate:
         desk.count(f"captions in {language}", len(told))
         return [Sentence(text, _TABLES) for text in told]
 
-    def _free(self, entry: Entry, in_tables: bool) -> list[str]:
+    def _free(self, entry: Entry, in_tables: bool) -> list[_Free]:
         """What to have translated: its captions, and what its labels say if no table did."""
-        texts = [text for text in entry.texts if text not in _sentences.made(entry, "translate")]
+        spoken = _spoken(entry)
+        mine = {*_sentences.made(entry, "translate"), *spoken}
+        texts = [text for text in entry.texts if text not in mine]
         if not texts and not in_tables:
             made = phrases.captions(entry.labels, entry.transcript, entry.language)
-            texts = [text for text in made if text not in _spoken(entry)]
-        return texts[: self.phrasings]
+            texts = [text for text in made if text not in spoken]
+        return [_Free(text, spoken) for text in texts[: self.phrasings]]
 
-    def _translated(
-        self, translator: Translator, texts: Sequence[Sequence[str]], language: str, desk: Desk
-    ) -> list[list[tuple[str, str]]]:
-        """Texts with their translations, of each entry; those without one are counted."""
-        flat = [text for each in texts for text in each]
-        answers = iter(translator.translate(flat, source="en", target=language) if flat else [])
-        pairs = [[(text, next(answers)) for text in each] for each in texts]
-        kept = [[(text, said) for text, said in each if said] for each in pairs]
-        missing = len(flat) - sum(map(len, kept))
-        if missing:
-            desk.count(f"captions that have no translation into {language}", missing)
-        return kept
 
-    def _kept(
-        self, entry: Entry, pairs: Sequence[tuple[str, str]], by: str, language: str, desk: Desk
-    ) -> Iterator[Sentence]:
-        for text, answer in pairs:
-            if any(word in text and word not in answer for word in _spoken(entry)):
-                desk.count(f"translations into {language} that change what is said")
-                continue
-            desk.count(f"captions in {language}")
-            yield Sentence(answer, by)
+class _Free(NamedTuple):
+    """A text that no table has, and the words that are spoken in its recording."""
+
+    text: str
+    spoken: tuple[str, ...]
+
+
+def _translated(translator: Translator, texts: Sequence[_Free], language: str) -> list[str | None]:
+    """Translations with what is quoted as it was; "" where there is none, None where that is lost.
+
+    Texts that differ in nothing but what is quoted are translated once.
+    """
+    found: list[str | None] = [None] * len(texts)
+    for form in quotes.FORMS:
+        hidden = {
+            place: quotes.masked(*texts[place], form)
+            for place, answer in enumerate(found)
+            if answer is None
+        }
+        asked = list(dict.fromkeys(each.text for each in hidden.values()))
+        given = translator.translate(asked, source="en", target=language) if asked else []
+        answers = dict(zip(asked, given, strict=True))
+        for place, each in hidden.items():
+            answer = answers[each.text]
+            found[place] = each.restored(answer) if answer else ""
+    return found
+
+
+def _passes(answer: str | None, in_tables: bool, language: str, desk: Desk) -> TypeGuard[str]:
+    """Whether there is a translation; counts it, or why there is none."""
+    if answer:
+        desk.count(f"captions in {language}")
+    elif answer is None:
+        desk.count(f"translations into {language} that change what is said")
+    elif in_tables:
+        desk.count(f"captions left to the tables of {language}")
+    else:
+        desk.count(f"captions that have no translation into {language}")
+    return bool(answer)
 
 
 def _spoken(entry: Entry) -> tuple[str, ...]:

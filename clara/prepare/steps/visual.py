@@ -56,7 +56,7 @@ class Visual:
 
     def __call__(self, entries: Iterable[Entry], desk: Desk) -> Iterator[Entry]:
         """As `clara.prepare.steps.Step`."""
-        rewriter = backend("rewriter", self.rewriter, self.rewriter_settings)
+        rewriter = backend("rewriter", self.rewriter, self.rewriter_settings, desk.folder)
         for group in _sentences.groups(entries):
             seen = [self._seen(entry, desk) for entry in group]
             cases = [

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import socket
 import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -41,6 +44,14 @@ def german():
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+@pytest.fixture
+def dead():
+    """The address of nobody."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/v1"
 
 
 @pytest.fixture
@@ -104,23 +115,87 @@ def test_descriptions_are_translated_with_their_words_kept(german, desk):
 
 
 class _Careless:
-    """Translates what is quoted as well."""
+    """Keeps numbers, and no other masks; what it sees between quotation marks it translates."""
 
     name = "careless 1"
+    asked: ClassVar[list[str]] = []
 
     def translate(self, texts, *, source, target):
         assert (source, target) == ("en", "de")
-        return [text.replace("Dobry wieczór", "Guten Abend") for text in texts]
+        self.asked += texts
+        return [re.sub(r'"(?!\d)[^"]*"', "„Guten Abend“", text) for text in texts]
 
 
-def test_translations_that_change_what_is_said_are_dropped(monkeypatch, tmp_path, desk):
-    module = type(sys)("careless_translators")
-    module.Careless = _Careless
+class _Deaf:
+    """Loses every mask."""
+
+    name = "deaf 1"
+
+    def translate(self, texts, *, source, target):
+        return [re.sub(r'"[^"]*"', "„…“", text) for text in texts]
+
+
+@pytest.fixture(autouse=True)
+def _translators(monkeypatch):
+    module = type(sys)("odd_translators")
+    module.Careless, module.Deaf = _Careless, _Deaf
+    monkeypatch.setattr(_Careless, "asked", [])
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    told = dataclasses.replace(SPEECH, texts=('She says "Dobry wieczór."', "She speaks"))
-    (said,) = Translate(("de",), "careless_translators:Careless", 9)([told], desk)
+
+
+TOLD = dataclasses.replace(SPEECH, texts=('She says "Dobry wieczór." now', "She speaks"))
+
+
+def test_what_is_quoted_is_hidden_from_the_translator(desk):
+    (said,) = Translate(("de",), "odd_translators:Careless", 9)([TOLD], desk)
+    assert 'She says "Dobry wieczór." now' in TOLD.texts
     assert not any("Guten Abend" in text for text in said.texts)
+    assert not any("wieczór" in text for text in _Careless.asked)
+    assert len(_Careless.asked) == 3, "the first mask was lost, and one text has none"
+    quoted = dataclasses.replace(TOLD, labels={}, texts=('She says "Dobry wieczór."',) * 2)
+    (said,) = Translate(("de",), "odd_translators:Careless", 9)([quoted], desk)
+    assert desk.counts["translations into de that change what is said"] == 0
+
+
+def test_translations_that_lose_what_is_said_are_dropped(desk):
+    (said,) = Translate(("de",), "odd_translators:Deaf", 9)([TOLD], desk)
+    assert not any("…" in text for text in said.texts)
+    assert "Eine Frau sagt mit trauriger Stimme: „Dobry wieczór.“" in said.texts
     assert desk.counts["translations into de that change what is said"] == 1
+
+
+def test_texts_that_differ_in_what_is_said_alone_are_translated_once(german, desk):
+    entries = [
+        dataclasses.replace(SPEECH, key=str(n), transcript=f"Raz {n}.", labels={})
+        for n in range(40)
+    ]
+    told = [
+        dataclasses.replace(each, texts=(f'Someone says "{each.transcript}"',)) for each in entries
+    ]
+    german = {**german, "batch": 1, "requests": 1}
+    said = list(Translate(("de",), "openai", settings=german)(told, desk))
+    for each in said:
+        assert each.texts[-1] == f'Auf Deutsch: Someone says "{each.transcript}"'
+
+
+def test_a_keyword_hides_no_other_word(german, desk):
+    keyword = Entry("k", Path("k.wav"), labels={"keyword": ("on",)}, texts=('Someone says "on"',))
+    (said,) = Translate(("de",), "openai", settings=german)([keyword], desk)
+    assert said.texts[-1] == 'Auf Deutsch: Someone says "on"'
+    assert "on" not in said.texts[1:], "the bare word is in its language already"
+
+
+def test_captions_that_tables_stand_for_are_counted_as_such(dead, desk):
+    told = dataclasses.replace(SPEECH, texts=("She speaks.",))
+    list(Translate(("de",))([told], desk))
+    assert desk.counts["captions left to the tables of de"] == 1
+    assert not any(what.startswith("captions that have no") for what in desk.counts)
+    other = Desk(desk.folder)
+    settings = {"url": dead, "model": "m", "wait": 0.01, "tries": 1}
+    list(Translate(("de",), "openai", settings=settings)([told, CAPTIONED], other))
+    assert other.counts["captions left to the tables of de"] == 1
+    assert other.counts["captions that have no translation into de"] == 2
+    assert other.counts["not translated into de: the server does not answer"] == 3
 
 
 def test_it_does_not_translate_its_own_captions_again(german, desk):
@@ -132,7 +207,10 @@ def test_it_does_not_translate_its_own_captions_again(german, desk):
 def test_settings_that_make_no_sense():
     step = Translate(("de", "pl"), "openai", 3, {"model": "m"})
     assert from_json(Translate, json.loads(json.dumps(to_json(step)))) == step
-    for settings in ({"into": ()}, {"into": ("en",)}, {"into": ("de",), "phrasings": 0}):
+    for settings in (
+        *({"into": into} for into in ((), ("en",), ("EN-gb",), ("de", "de"))),
+        {"into": ("de",), "phrasings": 0},
+    ):
         with pytest.raises(UsageError):
             Translate(**settings)
     with pytest.raises(UnknownNameError, match="xx"):
