@@ -1,0 +1,183 @@
+"""Retrieval to listen to: which queries are shown, and the clips of their answers.
+
+Nobody picks them. The queries stand in the order of a hash of what they ask, the same for every
+model; the first of them whose nearest answer is right are shown, and the first whose nearest answer
+is wrong. They are part of the scores (`Scores.detail["examples"]`), and clips are cut when a page
+is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clara.audio import io
+from clara.errors import DataError
+from clara.evaluate.metrics import Floats, Ints
+from clara.files import replacing
+from clara.records import Scores
+from clara.shards import Index
+
+EACH = 2  # right and wrong queries for each direction
+SHOWN = 3  # answers for each query
+SECONDS = 10.0
+RATE = 24_000
+_ROOM = 24 << 20  # bytes of clips on one page
+_ASKED = 256  # queries tried: of a model that is nearly always right few wrong ones may be found
+_TOGETHER = 32  # of them ranked at once, so that memory stays bounded
+_PATTERN = "clip-*.flac"
+
+
+class Clip(NamedTuple):
+    """What can be listened to of a recording.
+
+    Attributes:
+        name: Of the file.
+        seconds: Length of the whole recording; a clip holds its beginning.
+        licence: What the owner of the recording allows; empty if nothing is told.
+    """
+
+    name: str
+    seconds: float
+    licence: str
+
+
+def choose(
+    ways: Sequence[tuple[str, Floats, Floats, Sequence[Ints]]],
+    recordings: Sequence[tuple[str, tuple[str, ...]]],
+    texts: Sequence[str],
+) -> list[dict[str, Any]]:
+    """The queries to show, for each direction the right ones first, as JSON values.
+
+    Args:
+        ways: "text_to_audio" or "audio_to_text", the rows of the queries `[Q, D]` and of the
+            gallery `[G, D]`, and the places of each query's answers in the gallery.
+        recordings: "corpus/key" of each member of the audio side, and its texts.
+        texts: Of each member of the text side.
+
+    Returns:
+        Of each: "way", "query", "rank" of the nearest right answer (from 1), "gallery" (its size),
+        "answers" (the nearest ones, each with "right" and "likeness"), and "wanted", the nearest
+        right answer, where it is not among them. Queries and answers hold either "text", or
+        "recording" and "texts".
+    """
+    spoken = [{"recording": key, "texts": list(own)} for key, own in recordings]
+    written = [{"text": text} for text in texts]
+    found = []
+    for way, queries, gallery, answers in ways:
+        asked, members = (written, spoken) if way == "text_to_audio" else (spoken, written)
+        lots = [_lot(each) for each in asked]
+        order = sorted(range(len(queries)), key=lots.__getitem__)[:_ASKED]
+        mine: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+        for start in range(0, len(order), _TOGETHER):
+            rows = order[start : start + _TOGETHER]
+            for row, likeness in zip(rows, queries[rows] @ gallery.T, strict=True):
+                rank = _rank(likeness, answers[row])
+                if len(mine[rank == 1]) < EACH:
+                    example = _example(likeness, answers[row], rank, members)
+                    mine[rank == 1].append({"way": way, "query": asked[row], **example})
+            if min(map(len, mine.values())) == EACH:
+                break
+        found += mine[True] + mine[False]
+    return found
+
+
+def _lot(query: Mapping[str, Any]) -> str:
+    what = str(query.get("text") or query["recording"])
+    return hashlib.sha256(what.encode(errors="replace")).hexdigest()
+
+
+def _rank(likeness: Floats, answers: Ints) -> int:
+    """The rank of the nearest right answer, behind what it ties with."""
+    wrong = np.ones(len(likeness), dtype=bool)
+    wrong[answers] = False
+    return int((likeness[wrong] >= likeness[answers].max()).sum()) + 1
+
+
+def _example(
+    likeness: Floats, answers: Ints, rank: int, members: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    right = np.zeros(len(likeness), dtype=bool)
+    right[answers] = True
+    least = np.partition(likeness, -min(SHOWN, len(likeness)))[-min(SHOWN, len(likeness))]
+    near = np.flatnonzero(likeness >= least)
+    near = near[np.lexsort((right[near], -likeness[near]))][:SHOWN]
+    best = answers[likeness[answers].argmax()]
+
+    def member(place: int) -> dict[str, Any]:
+        told = {"right": bool(right[place]), "likeness": round(float(likeness[place]), 4)}
+        return {**members[place], **told}
+
+    wanted = {} if rank <= SHOWN else {"wanted": member(int(best))}
+    shown = [member(place) for place in near.tolist()]
+    return {"rank": rank, "gallery": len(likeness), "answers": shown, **wanted}
+
+
+def _heard(scores: Sequence[Scores]) -> dict[str, None]:
+    """Each recording of the examples once, in the order of the page."""
+    found: dict[str, None] = {}
+    for each in scores:
+        for example in each.detail.get("examples", ()):
+            for member in (example["query"], *example["answers"], example.get("wanted", {})):
+                if "recording" in member:
+                    found[str(member["recording"])] = None
+    return found
+
+
+def save_clips(scores: Sequence[Scores], index: Index, folder: Path) -> dict[str, Clip]:
+    """Cuts the recordings of the examples to clips that a browser plays, 10 s at most of each.
+
+    A folder of an earlier report is emptied of its clips. Recordings that cannot be read get none,
+    nor do those for which there is no more room.
+
+    Args:
+        scores: With their examples.
+        index: The recordings.
+        folder: Is made if there are clips.
+
+    Returns:
+        The clip of each recording ("corpus/key") that has one.
+
+    Raises:
+        DataError: The folder cannot be written to.
+    """
+    clips: dict[str, Clip] = {}
+    seconds, licences = index.values("seconds", slice(None)), index.codes("licence")
+    room = _ROOM
+    for key, row in _rows(index, _heard(scores)).items():
+        try:
+            sample = index.sample(row, end=SECONDS)
+        except DataError:
+            continue
+        wave, rate = sample.wave, sample.rate
+        if rate > RATE:
+            wave, rate = io.resample(wave, rate, RATE), RATE
+        if not len(wave) or not np.isfinite(wave).all():
+            continue
+        content = io.encode_flac(wave, rate)
+        if len(content) > room:
+            break
+        room -= len(content)
+        name = f"clip-{hashlib.sha256(content).hexdigest()[:16]}.flac"
+        with replacing(folder / name) as file:
+            file.write(content)
+        clips[key] = Clip(name, float(seconds[row]), licences[1][licences[0][row]])
+    kept = {clip.name for clip in clips.values()}
+    for old in list(folder.glob(_PATTERN)):
+        if old.name not in kept:
+            old.unlink()
+    return clips
+
+
+def _rows(index: Index, wanted: Mapping[str, None]) -> dict[str, int]:
+    """Where the recordings lie, in the order asked for; those that are not there are left out."""
+    keys = pa.array([name.partition("/")[2] for name in wanted], pa.string())
+    among = np.flatnonzero(pc.is_in(index.arrow("key"), keys).to_numpy())
+    found = {index.key(row): row for row in among.tolist()}
+    return {name: found[name] for name in wanted if name in found}

@@ -1,0 +1,160 @@
+"""A map of embeddings: recordings and the prompts of their classes on one plane.
+
+Audio and texts of a contrastive model lie in two narrow cones, apart from each other; on a plane
+that gap would hide everything else. So each side is centred on its own mean first, and how far
+apart the two are is told as a number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from clara.embed import Encoder
+from clara.errors import UsageError
+from clara.evaluate.embedded import EmbeddedIndex
+from clara.evaluate.metrics import Floats
+from clara.evaluate.tasks import Task
+from clara.records import Labels, Scores
+from clara.text.languages import language_name
+from clara.text.phrases import prompt
+
+MOST = 1500  # recordings on a map: more are neither told apart nor quick to place
+_FEWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Where recordings and prompts lie on a plane.
+
+    Attributes:
+        task: Name of the task.
+        encoder: Name of the model.
+        method: "t-SNE" or "PCA".
+        classes: Those of the task that are on the map, the most frequent first.
+        audio: Places of the recordings `[N, 2]`.
+        labels: Of each, its class, a place among `classes`.
+        keys: Of each, "corpus/key".
+        prompts: Places of the prompts of `classes` `[C, 2]`; none for an encoder without texts.
+        template: What they ask with.
+        total: How many recordings the task has; all are on the map unless there are too many.
+        gap: The cosine between the mean of the recordings and that of the prompts; None without.
+    """
+
+    task: str
+    encoder: str
+    method: str
+    classes: tuple[str, ...]
+    audio: Floats
+    labels: tuple[int, ...]
+    keys: tuple[str, ...]
+    prompts: Floats
+    template: str
+    total: int
+    gap: float | None
+
+    def of(self, encoder: str) -> Map:
+        """The same map under another name of its model."""
+        return replace(self, encoder=encoder)
+
+
+def draw(task: Task, encoder: Encoder, data: EmbeddedIndex, scores: Scores) -> Map | None:
+    """The map of a task that was just measured; None if it has too few recordings.
+
+    Args:
+        task: What was asked.
+        encoder: The model.
+        data: Its embeddings, which it keeps.
+        scores: What was measured, by a protocol that names classes.
+    """
+    classes = [str(name) for name in scores.detail.get("classes", ())]
+    parts = [data.counted(task.corpus, split).rows for split in data.headline(task)]
+    found = [
+        (part.vectors[row], classes.index(label), str(part.keys[row]))
+        for part in parts
+        for row, label in enumerate(_label(each, task.target) for each in part.labels)
+        if label in classes
+    ]
+    if len(found) < _FEWEST:
+        return None
+    # A draw that is the same for every model, so that their maps show the same recordings.
+    lots = [hashlib.sha256(key.encode(errors="replace")).digest() for *_, key in found]
+    chosen = [found[row] for row in sorted(range(len(found)), key=lots.__getitem__)[:MOST]]
+    counts = np.bincount([label for _, label, _ in chosen], minlength=len(classes))
+    present = [int(label) for label in np.argsort(-counts, kind="stable") if counts[label]]
+    place = {label: number for number, label in enumerate(present)}
+    audio = np.stack([vector for vector, *_ in chosen]).astype(np.float64)
+    template = str(next(iter(scores.detail.get("templates", ())), "{label}"))
+    names = [classes[label] for label in present]
+    texts = _texts(encoder, [_sentence(task.target, template, name) for name in names])
+    centred, gap = _centred(audio), None
+    if len(texts):
+        gap = float(_unit(audio.mean(axis=0)) @ _unit(texts.mean(axis=0)))
+        centred = np.concatenate([centred, _centred(texts)])
+    plane, method = _plane(centred)
+    return Map(
+        task=scores.task,
+        encoder=scores.encoder,
+        method=method,
+        classes=tuple(names),
+        audio=plane[: len(audio)],
+        labels=tuple(place[label] for _, label, _ in chosen),
+        keys=tuple(key for *_, key in chosen),
+        prompts=plane[len(audio) :],
+        template=template,
+        total=len(found),
+        gap=gap,
+    )
+
+
+def _label(labels: Labels, kind: str) -> str:
+    return next(iter(labels.get(kind, ())), "")
+
+
+def _sentence(kind: str, template: str, label: str) -> str:
+    return prompt(template, (language_name(label) or label) if kind == "language" else label)
+
+
+def _texts(encoder: Encoder, sentences: list[str]) -> Floats:
+    """Rows of the prompts `[C, D]`; none if the encoder has no text side."""
+    try:
+        return encoder.text(sentences).astype(np.float64)
+    except UsageError:
+        return np.empty((0, 0))
+
+
+def _unit(rows: Floats) -> Floats:
+    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
+    return unit
+
+
+def _centred(rows: Floats) -> Floats:
+    """Directions from the mean of the rows; of a single row, no direction."""
+    return _unit(rows - rows.mean(axis=0))
+
+
+def _plane(rows: Floats) -> tuple[Floats, str]:
+    """Rows on a plane `[N, 2]` by t-SNE with a fixed seed, by principal axes without scikit-learn.
+
+    Both get the 50 first principal axes, of which the sign is that of their largest share.
+    """
+    _, _, axes = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    axes = (
+        axes[:50]
+        * np.sign(axes[:50][np.arange(len(axes[:50])), np.abs(axes[:50]).argmax(1)])[:, None]
+    )
+    reduced = np.pad(rows @ axes.T, ((0, 0), (0, max(2 - len(axes), 0))))
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError:
+        return reduced[:, :2], "PCA"
+    spread = reduced[:, :2].std(axis=0)
+    if not spread.min() > 1e-12:
+        return reduced[:, :2], "PCA"  # all rows lie on a line or in a point: nothing to unfold
+    start = reduced[:, :2] / spread[0] * 1e-4
+    perplexity = min(30.0, (len(rows) - 1) / 3)
+    model = TSNE(init=start, perplexity=perplexity, random_state=0, max_iter=600)
+    placed: Floats = model.fit_transform(reduced)
+    return placed, "t-SNE"
