@@ -1,8 +1,9 @@
 """Model folders: safetensors and JSON, nothing pickled, whole or absent.
 
 A checkpoint is a folder with `model.safetensors`, `config.json` (network, recipe, step and what it
-was trained on), `tokenizer.json`, `sources.safetensors` where the data tell what they were cut
-from, and, where training can go on from it, `state.safetensors`. It appears by one rename. A run
+was trained on), `tokenizer.json`, `modules.json` (by which sentence-transformers finds the class
+that reads it), `sources.safetensors` where the data tell what they were cut from, and, where
+training can go on from it, `state.safetensors`. It appears by one rename. A run
 keeps its checkpoints in `checkpoints/step-00000083`.
 """
 
@@ -35,6 +36,9 @@ from clara.text.tokens import Tokens
 
 FORMAT = 1
 _SOURCES = "sources.safetensors"
+_MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "clara.interop.sentence_transformers.ClaraModule"}
+]
 _NOT_JSON = (OSError, ValueError, KeyError, TypeError, RecursionError)
 KEEP = 2
 """How many checkpoints of a run are kept: the newest, and one before it."""
@@ -192,8 +196,9 @@ def _write_model(folder: Path, model: ClaraModel, tokens: Tokens, about: About) 
         # By the million: as text they would be most of the checkpoint.
         (folder / _SOURCES).write_bytes(numpy_bytes({"sources": about.sources}))
     config = {"format": FORMAT, "model": to_json(model.config), "about": told}
-    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    for name, content in {"config.json": config, "modules.json": _MODULES}.items():
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

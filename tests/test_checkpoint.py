@@ -98,6 +98,7 @@ def test_the_files_are_safetensors_and_json_alone(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "config.json",
         "model.safetensors",
+        "modules.json",
         "sources.safetensors",
         "tokenizer.json",
     ]
