@@ -23,6 +23,7 @@ Kind = Literal["labels", "words", "sentences"]
 
 _TABLES = Path(__file__).parent / "_tables"
 _SAME = {"nb": "no", "cmn": "zh"}
+_TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 _SLOT = re.compile(r"\{(\w+)\}")
 # Labels of these kinds are the words of the recording itself: to translate them would be wrong.
 _SPOKEN = ("keyword",)
@@ -229,8 +230,10 @@ def sentences(language: str) -> tuple[str, ...]:
 
 
 def _tag(language: str, kind: Kind) -> str:
-    plain = language.replace("_", "-").partition("-")[0].lower()
+    plain, *rest = language.replace("_", "-").lower().split("-")
     plain = _SAME.get(plain, plain)
+    if plain == "zh" and _TRADITIONAL & set(rest):
+        plain = "zh-hant"  # the tables are in simplified characters
     if plain not in languages(kind):
         raise UnknownNameError(f"table of {kind} for the language", language, languages(kind))
     return plain
@@ -312,7 +315,8 @@ def _asked(kind: str, label: str, tag: str) -> Iterator[str]:
 
 def _speech(labels: Labels, said: str, tag: str) -> Iterator[str]:
     def one(kind: str, otherwise: str) -> str:
-        values = [value.lower() for value in labels.get(kind, ()) if value.strip()]
+        cleaned = (" ".join(value.lower().split()) for value in labels.get(kind, ()))
+        values = list(filter(None, cleaned))
         return values[0] if len(values) == 1 and values[0] in _table(tag)[kind] else otherwise
 
     person = any(labels.get(kind) for kind in ("emotion", "gender", "age", "intensity", "accent"))

@@ -325,3 +325,25 @@ def test_importing_it_is_light():
         "heavy = {'torch', 'pyarrow', 'tokenizers'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_traditional_characters_are_not_claimed():
+    for language in ("zh-TW", "zh_Hant", "zh-Hant-HK", "cmn-Hant"):
+        with pytest.raises(UnknownNameError, match=language):
+            prompts("sound", "dog", language)
+    assert prompts("sound", "dog", "zh-Hans-CN") == prompts("sound", "dog", "zh")
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_capitals_and_spaces_around_labels_change_nothing(language):
+    plain = {"gender": ("woman",), "emotion": ("angry",), "sound": ("dog",)}
+    odd = {"gender": (" Woman",), "emotion": ("ANGRY  ",), "sound": ("Dog",)}
+    assert captions(odd, "x", into=language) == captions(plain, "x", into=language)
+
+
+def test_words_that_are_read_as_others_stay_out():
+    """Of two words for a thing, one may mean another thing as well."""
+    assert translate_label("sound", "air conditioner", "ta") != "குளிர்சாதனப் பெட்டி", "a fridge"
+    assert translate_label("sound", "hand saw", "ko") != "손톱질", "of a fingernail"
+    assert prompts("sound", "dog", "ko")[0] != "개 소리", "nonsense"
+    assert translate_label("sound", "children playing", "ar") != "لعب أطفال", "toys"
