@@ -8,8 +8,9 @@ as slowly. Here a thread works on a clip from end to end, and nobody waits but a
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -80,3 +81,19 @@ def spread(work: Callable[[Sequence[int]], None], costs: Sequence[int]) -> None:
             run(share)
     else:
         list(_CREW.pool(size).map(run, shares))
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Keeps torch to one core in this thread: for operations that are many and short.
+
+    >>> with one_core():
+    ...     torch.get_num_threads()
+    1
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -108,3 +108,22 @@ def test_what_does_not_end_is_no_path():
     far = Lattice(never.frames, 9000, never.emit, torch.zeros(9000), torch.zeros(9000), 700)
     assert far.best() is None
     assert far.cost() == np.inf
+
+
+def test_it_keeps_to_one_core():
+    """Thousands of short operations would wait for busy cores thousands of times."""
+    threads = torch.get_num_threads()
+    seen = set()
+
+    def emit(first: int, last: int, low: int, high: int) -> torch.Tensor:
+        seen.add(torch.get_num_threads())
+        return torch.zeros(last - first, high - low)
+
+    try:
+        torch.set_num_threads(2)
+        lattice = Lattice(9, 4, emit, torch.zeros(4), torch.zeros(4))
+        assert lattice.best() is not None
+        assert lattice.cost() == 0
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(threads)

@@ -19,6 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from clara.audio.threads import one_core
+
 _CHUNK = 256
 _POINTERS = 64 * 2**20  # bytes of them that are kept
 
@@ -51,12 +53,14 @@ class Lattice:
     width: int = 4096
 
     @torch.inference_mode()
+    @one_core()
     def cost(self) -> float:
         """What the cheapest path costs for a frame; infinite if there is none."""
         band, scores, _ = self._forward()
         return self._end(band, scores)[1] / self.frames
 
     @torch.inference_mode()
+    @one_core()
     def best(self) -> Found | None:
         """The cheapest path, or None if there is none or it was lost out of the band."""
         band, scores, kept = self._forward(remember=True)
