@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_COLUMNS = 32  # classes that are turned at once
 _CHUNK = 1024  # queries ranked at once, so that memory stays bounded
 
 
@@ -56,10 +57,23 @@ def top_k(truth: Ints, scores: Floats, k: int) -> float:
     >>> top_k(np.array([2, 0]), np.array([[0.1, 0.5, 0.4], [0.3, 0.3, 0.3]]), 2)
     0.5
     """
-    assert scores.shape[0] == len(truth) > 0
-    own = np.take_along_axis(scores, truth[:, None], axis=1)
-    before = (scores >= own).sum(axis=1) - 1
-    return float(np.mean(before < k))
+    return float(np.mean(_before(truth, scores) < k))
+
+
+def macro_top_k(truth: Ints, scores: Floats, k: int) -> float:
+    """The mean over classes of the share of its recordings that are among the `k` best.
+
+    Args:
+        truth: Classes `[N]`.
+        scores: Of each class `[N, C]`.
+        k: As in `top_k`.
+
+    >>> scores = np.array([[0.1, 0.5, 0.4], [0.9, 0.3, 0.2], [0.2, 0.3, 0.5]])
+    >>> macro_top_k(np.array([2, 0, 1]), scores, 2), macro_top_k(np.array([2, 2, 1]), scores, 2)
+    (1.0, 0.75)
+    """
+    found = _before(truth, scores) < k
+    return float(np.mean([found[truth == each].mean() for each in np.unique(truth)]))
 
 
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
@@ -129,14 +143,7 @@ def average_precision(relevant: Bools, scores: Floats) -> float:
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
     0.8333333333333333
     """
-    assert relevant.any()
-    order = np.argsort(-scores, kind="stable")
-    found = np.cumsum(relevant[order])
-    ranks = np.arange(1, len(order) + 1)
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    found, ranks = found[last_of_tie], ranks[last_of_tie]
-    gained = np.diff(found, prepend=0) / found[-1]
-    return float(np.sum(gained * found / ranks))
+    return _precision(relevant, scores)[0]
 
 
 def mean_average_precision(relevant: Bools, scores: Floats) -> float:
@@ -148,9 +155,74 @@ def mean_average_precision(relevant: Bools, scores: Floats) -> float:
 
     Classes without a recording are left out.
     """
+    return float(average_precisions(relevant, scores)[0].mean())
+
+
+def average_precisions(relevant: Bools, scores: Floats) -> tuple[Floats, Floats]:
+    """The average precision of each class that has a recording, in order.
+
+    Args:
+        relevant: Whether each recording has each label `[N, C]`, some of them true.
+        scores: `[N, C]`.
+
+    Returns:
+        The average precisions `[P]`; and by how much their mean moves, times `N`, if a recording
+        weighs more `[N]`, for `clara.evaluate.intervals`.
+    """
     present = np.flatnonzero(relevant.any(axis=0))
     assert len(present)
-    return float(np.mean([average_precision(relevant[:, c], scores[:, c]) for c in present]))
+    found, total = [], np.zeros(len(scores))
+    for first in range(0, len(present), _COLUMNS):
+        some = present[first : first + _COLUMNS]
+        # Rows of the transpose lie in one piece: to sort a column in place is far slower.
+        columns = zip(relevant[:, some].T.copy(), scores[:, some].T.copy(), strict=True)
+        for known, likeness in columns:
+            precision, moved = _precision(known, likeness)
+            found.append(precision)
+            total += moved
+    return np.array(found), total / len(present)
+
+
+def chance_of_average_precision(relevant: Bools) -> float:
+    """What `mean_average_precision` comes to, on average, where every order is equally likely.
+
+    Of a class with P of N recordings, rank k is true with probability P / N, and then as many of
+    the others before it as of all: for few recordings this is far more than P / N.
+
+    Args:
+        relevant: Whether each recording has each label `[N, C]`.
+
+    >>> chance_of_average_precision(np.array([[True], [False]]))
+    0.75
+    """
+    count = len(relevant)
+    true = relevant.sum(axis=0)
+    true = true[true > 0]
+    harmonic = float(np.sum(1 / np.arange(1, count + 1)))
+    others = (true - 1) / max(count - 1, 1)
+    return float(np.mean((harmonic + others * (count - harmonic)) / count))
+
+
+def _precision(relevant: Bools, scores: Floats) -> tuple[float, Floats]:
+    """Average precision, and the influence of each recording on it `[N]`.
+
+    With weights it is the weighted mean, over true recordings p, of A(p) / B(p): the weight of the
+    true ones, and of all, that score no less. The influence is its derivative at equal weights.
+    """
+    assert relevant.any()
+    everything, true = np.sort(scores), np.sort(scores[relevant])
+    above = len(true) - np.searchsorted(true, true)  # A(p)
+    all_above = len(scores) - np.searchsorted(everything, true)  # B(p)
+    precision = above / all_above
+    mean = float(precision.mean())
+    # A recording is in A and B of every true one that it does not lie below.
+    gain = np.append(0.0, np.cumsum(1 / all_above))
+    loss = np.append(0.0, np.cumsum(precision / all_above))
+    passed = np.searchsorted(true, scores, side="right")
+    moved = -loss[passed]
+    own = passed[relevant]
+    moved[relevant] += precision[own - 1] - mean + gain[own]
+    return mean, moved * (len(scores) / len(true))
 
 
 def ranked(queries: Floats, gallery: Floats, relevant: Sequence[Ints], k: int) -> Bools:
@@ -194,16 +266,31 @@ def recall_at(hits: Bools, k: int) -> float:
 
 
 def map_at(hits: Bools, answers: Ints, k: int = 10) -> float:
-    """The mean average precision of the first `k` ranks (mAP@k).
+    """The mean average precision of the first `k` ranks (mAP@k), of `precision_at`.
+
+    >>> map_at(np.array([[True, False, True]]), np.array([2]), k=3)
+    0.8333333333333333
+    """
+    return float(precision_at(hits, answers, k).mean())
+
+
+def precision_at(hits: Bools, answers: Ints, k: int) -> Floats:
+    """The average precision of the first `k` ranks, of each query `[Q]`.
 
     Args:
         hits: As `ranked` returns them `[Q, K]`.
         answers: How many answers each query has in the gallery `[Q]`.
         k: How many ranks count; the best possible value of a query is 1 even with more answers.
-
-    >>> map_at(np.array([[True, False, True]]), np.array([2]), k=3)
-    0.8333333333333333
     """
     hits = hits[:, :k]
     precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-    return float(np.mean((precision * hits).sum(axis=1) / np.minimum(answers, k)))
+    found: Floats = (precision * hits).sum(axis=1) / np.minimum(answers, k)
+    return found
+
+
+def _before(truth: Ints, scores: Floats) -> Ints:
+    """How many other classes score no less than the true one `[N]`."""
+    assert scores.shape[0] == len(truth) > 0
+    own = np.take_along_axis(scores, truth[:, None], axis=1)
+    before: Ints = (scores >= own).sum(axis=1) - 1
+    return before

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 from clara import rooms
 from clara.embed import Encoder
 from clara.errors import UsageError
-from clara.evaluate.embedded import EmbeddedIndex, label_sets
-from clara.evaluate.tasks import RETRIEVAL, Task, choose
+from clara.evaluate.embedded import EmbeddedIndex, label_sets, languages
+from clara.evaluate.tasks import KEYWORD, LANGUAGE, RETRIEVAL, SPOTTING, Task, choose
 from clara.records import Scores
 from clara.shards import Index
+from clara.text.phrases import Style, templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,32 @@ class Results:
     missing: tuple[Missing, ...] = ()
 
 
+class How(TypedDict, total=False):
+    """How a run measures, whatever it measures.
+
+    Attributes:
+        folds: The folds to test, for tasks that are tested on folds; all if none are named.
+        prompts: The set of prompts that headlines ask with: "paper" (Table II; unless given),
+            "code" (what the authors' code says) or "ensemble" (all templates for a kind of label,
+            averaged in the space of embeddings).
+        seed: Of whatever is drawn while something is learned; 0 unless given.
+        progress: Told how many recordings of a split are embedded, and of how many.
+    """
+
+    folds: Sequence[str]
+    prompts: Style
+    seed: int
+    progress: Callable[[int, int], None] | None
+
+
 def evaluate(
     encoder: Encoder,
     index: Index,
     tasks: Sequence[str] = ("all",),
     protocols: Sequence[str] = (),
     *,
-    folds: Sequence[str] = (),
     beside: Sequence[Encoder] = (),
-    progress: Callable[[int, int], None] | None = None,
+    **how: Unpack[How],
 ) -> Results:
     """Measures an encoder. Each recording is embedded once, whatever the number of tasks.
 
@@ -49,18 +68,19 @@ def evaluate(
         index: The recordings, test and training parts.
         tasks: Names of tasks, groups of tasks, or "all" that the recordings can answer.
         protocols: How; those of each task if none are named.
-        folds: The folds to test, for tasks that are tested on folds; all if none are named.
         beside: Encoders that it is compared with: a fold that one of them was trained on counts for
             none.
-        progress: Told how many recordings of a split are embedded, and of how many.
+        how: As in `How`.
 
     Raises:
-        UnknownNameError: There is no such task or protocol; the message names the nearest.
+        UnknownNameError: There is no such task, protocol or set of prompts; the message names the
+            nearest.
         UsageError: Nothing that was asked for can be measured.
     """
     measures = {name: rooms.load("evaluate.protocols", name) for name in protocols}
+    templates("sound", how.get("prompts", "paper"))  # a wrong name is told before hours of work
     chosen, absent = choose_tasks(index, tasks)
-    data = EmbeddedIndex(encoder, index, folds=folds, beside=beside, progress=progress)
+    data = EmbeddedIndex(encoder, index, beside=beside, **how)
     scores: list[Scores] = []
     missing = [Missing(name, "", encoder.name, why) for name, why in absent.items()]
     for task in chosen:
@@ -83,9 +103,7 @@ def compare(
     index: Index,
     tasks: Sequence[str] = ("all",),
     protocols: Sequence[str] = (),
-    *,
-    folds: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    **how: Unpack[How],
 ) -> Results:
     """As `evaluate`, for several encoders on the same recordings and folds.
 
@@ -94,8 +112,7 @@ def compare(
         index: The recordings.
         tasks: Names of tasks, groups of tasks, or "all".
         protocols: How; those of each task if none are named.
-        folds: The folds to test.
-        progress: As in `evaluate`.
+        how: As in `How`.
 
     Raises:
         UsageError: Nothing that was asked for can be measured of any encoder.
@@ -105,15 +122,8 @@ def compare(
     refused: list[UsageError] = []
     for name, encoder in encoders.items():
         try:
-            found = evaluate(
-                encoder,
-                index,
-                tasks,
-                protocols,
-                folds=folds,
-                beside=list(encoders.values()),
-                progress=progress,
-            )
+            others = list(encoders.values())
+            found = evaluate(encoder, index, tasks, protocols, beside=others, **how)
         except UsageError as error:
             refused.append(error)
             missing.append(Missing("", "", name, str(error)))
@@ -132,13 +142,20 @@ def choose_tasks(index: Index, names: Sequence[str]) -> tuple[list[Task], dict[s
     for corpus in index.corpora:
         view = index.select(corpora=[corpus])
         holdings[corpus] = {kind for labels in label_sets(view) for kind in labels}
+        if len(languages(view)) > 1:
+            holdings[corpus].add(LANGUAGE)
         if any(split.startswith("fold") for split in view.splits):
             folded.add(corpus)
     return choose(names, holdings, folded)
 
 
 def _fitting(task: Task, protocols: Sequence[str]) -> list[str]:
-    """The protocols for a task: retrieval is measured by retrieval alone, and nothing else is."""
+    """The protocols for a task: retrieval is measured by its own alone, and words are spotted."""
     if not protocols:
         return list(task.protocols)
-    return [name for name in protocols if (name == RETRIEVAL) == (task.target == RETRIEVAL)]
+    return [
+        name
+        for name in protocols
+        if (name == RETRIEVAL) == (task.target == RETRIEVAL)
+        and (name not in SPOTTING or task.target == KEYWORD)
+    ]

@@ -8,18 +8,18 @@ whose source, and so do not count, or speaker was trained on), and what the prot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from clara.errors import UsageError
-from clara.evaluate import metrics
-from clara.evaluate.embedded import EmbeddedIndex
+from clara.evaluate import intervals, metrics
+from clara.evaluate.embedded import EmbeddedIndex, Part
 from clara.evaluate.metrics import Bools, Floats, Ints
-from clara.evaluate.tasks import FOLDS, Task
-from clara.records import Labels, Scores
+from clara.evaluate.tasks import FOLDS, TASKS, Task
+from clara.records import Labels, Outcomes, Scores
 
 NEEDED = 2  # a choice between fewer classes is none
 
@@ -34,6 +34,8 @@ class Judged:
         candidates: The classes that could be chosen, places in all classes `[C]`.
         scores: Of each candidate `[N, C]`.
         detail: What the protocol has to say of this split.
+        keys: The names of the recordings; none where runs are not to be compared one by one.
+        groups: Of each recording, who speaks or what it was cut from; none where each stands alone.
     """
 
     split: str
@@ -41,6 +43,8 @@ class Judged:
     candidates: Ints
     scores: Floats
     detail: Mapping[str, Any] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+    groups: Sequence[object] = ()
 
     @property
     def predicted(self) -> Ints:
@@ -53,6 +57,18 @@ class Judged:
         """`truth` as places among the candidates `[N]`."""
         places: Ints = np.searchsorted(self.candidates, self.truth)
         return places
+
+
+def grouped(part: Part) -> Sequence[object]:
+    """What `Judged.groups` says of a part: none where each recording stands alone."""
+    return [] if part.grouped_by == "recording" else part.groups.tolist()
+
+
+def has_several(task: Task, parts: Iterable[Part]) -> bool:
+    """Whether recordings have several of the task's labels each, as it or as they say."""
+    return task.several or any(
+        len(each.get(task.target, ())) > 1 for part in parts for each in part.rows.labels
+    )
 
 
 def targets(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Ints:
@@ -102,9 +118,13 @@ def classification(
         "accuracy_high": high,
         "macro_recall": _mean(metrics.macro_recall(p.truth, p.predicted) for p in clean),
     }
+    sure = intervals.of_macro_recall([(p.truth, h) for p, h in zip(clean, hits, strict=True)])
+    values["macro_recall_low"], values["macro_recall_high"] = sure
     for k in (3, 5):
         if min(len(part.candidates) for part in clean) > k:
             values[f"top{k}"] = _mean(metrics.top_k(p.places, p.scores, k) for p in clean)
+            each = (metrics.macro_top_k(p.places, p.scores, k) for p in clean)
+            values[f"macro_recall@{k}"] = _mean(each)
     if len(clean) > 1:
         values["accuracy_pooled"] = float(np.mean(np.concatenate(hits)))
     counts = sum(metrics.confusion(p.truth, p.predicted, len(classes)) for p in clean)
@@ -128,9 +148,22 @@ def classification(
             ],
             "left_out": dict(left_out),
             "overlap": data.overlap(task.corpus, counted),
+            "met": data.met(task.corpus, counted),
             **detail,
         },
+        outcomes=_outcomes(clean, hits),
     )
+
+
+def _outcomes(clean: Sequence[Judged], hits: Sequence[Bools]) -> Outcomes | None:
+    """Which answers were right, if the recordings have names."""
+    if not all(len(part.keys) == len(part.truth) for part in clean):
+        return None
+    groups = [name for part in clean for name in part.groups]
+    splits = [part.split for part in clean for _ in part.keys] if len(clean) > 1 else []
+    right = np.concatenate(hits)
+    keys = [key for part in clean for key in part.keys]
+    return Outcomes.over(keys, right, groups if len(groups) == len(keys) else (), splits)
 
 
 def headline(task: Task, data: EmbeddedIndex, judged: Sequence[Judged]) -> list[Judged]:
@@ -143,6 +176,7 @@ def multi_label(
     task: Task,
     protocol: str,
     data: EmbeddedIndex,
+    parts: Sequence[Part],
     relevant: Bools,
     scores: Floats,
     detail: Mapping[str, Any],
@@ -153,44 +187,67 @@ def multi_label(
         task: What was asked.
         protocol: How it was measured.
         data: Says what the encoder has seen of each split.
-        relevant: Whether each recording of the headline's splits has each class `[N, C]`.
+        parts: The recordings of the headline's splits, `N` together.
+        relevant: Whether each has each class `[N, C]`.
         scores: Of each class `[N, C]`.
         detail: What the protocol has to say.
 
     Returns:
         mAP (macro, over the classes with support), and how often the first answer is right at all.
+
+    Raises:
+        UsageError: All recordings have the same labels, so that every order of them is right.
     """
     splits = data.headline(task)
+    present = relevant.any(axis=0)
+    if not present.any() or (relevant == relevant[0]).all():
+        raise UsageError(
+            f"{task.name} cannot be measured by {protocol}: {'+'.join(splits)} holds no two "
+            f"recordings with different labels {task.target!r}."
+        )
     first = np.take_along_axis(relevant, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
     low, high = metrics.interval([first])
-    present = relevant.any(axis=0)
+    precisions, influence = metrics.average_precisions(relevant, scores)
+    map_low, map_high = intervals.around(float(precisions.mean()), influence)
     classes = data.classes(task)
+    names = [classes[c] for c in np.flatnonzero(present)]
+    keys = [key for part in parts for key in part.rows.keys]
+    groups = [name for part in parts for name in grouped(part)]
     return Scores(
         task=task_name(task, splits),
         protocol=protocol,
         encoder=data.encoder.name,
         values={
-            "map": metrics.mean_average_precision(relevant, scores),
+            "map": float(precisions.mean()),
+            "map_low": map_low,
+            "map_high": map_high,
             "accuracy_any": float(first.mean()),
             "accuracy_any_low": low,
             "accuracy_any_high": high,
         },
         support=len(relevant),
-        chance=_mean(relevant[:, present].mean(axis=0)),
+        chance=metrics.chance_of_average_precision(relevant),
         seen=data.seen(task.corpus, splits),
         detail={
             "primary": "map",
+            "chance_accuracy_any": float(relevant.mean()),
+            "precision_by_class": dict(zip(names, precisions.tolist(), strict=True)),
             "classes_without_support": [classes[c] for c in np.flatnonzero(~present)],
-            "left_out": data.left_out(task.corpus, splits),
             "overlap": data.overlap(task.corpus, splits),
+            "met": data.met(task.corpus, splits),
             **detail,
         },
+        outcomes=Outcomes.over(
+            keys, first, groups if len(groups) == len(keys) else (), figure="accuracy_any"
+        ),
     )
 
 
 def task_name(task: Task, counted: Sequence[str]) -> str:
     """The task's name; with the splits where they are not the official ones."""
-    return task.name if task.split in ("test", FOLDS) else f"{task.name}@{'+'.join(counted)}"
+    official = TASKS[task.name].split if task.name in TASKS else "test"
+    plain = task.split in (official, FOLDS)
+    return task.name if plain else f"{task.name}@{'+'.join(counted)}"
 
 
 def _part(part: Judged, seen: str, counted: Sequence[str]) -> dict[str, Any]:

@@ -107,6 +107,15 @@ def worst(states: set[str]) -> str:
     return min(states, key=WORST_FIRST.index, default=UNSEEN)
 
 
+def most(met: set[str]) -> str:
+    """The most that was met, of the words of `EmbeddedIndex.met`.
+
+    >>> most({"neither", "sources"})
+    'sources'
+    """
+    return min(met, key=("corpus", "sources", UNKNOWN, "neither").index)
+
+
 def among(numbers: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
     """Which numbers are among the known ones, which are in order; 0 is never `[N]`."""
     places = np.searchsorted(known, numbers)

@@ -18,6 +18,7 @@ from clara.evaluate.tables import CELLS
 FOLDS = "folds"
 RETRIEVAL = "retrieval"
 LANGUAGE = "language"
+KEYWORD = "keyword"
 CLASSIFYING = ("zero_shot", "linear_probe", "logistic")
 SPOTTING = ("keyword_spotting",)
 
@@ -81,12 +82,12 @@ TASKS: Mapping[str, Task] = {
         Task("fsd50k", "sound", several=True),
         Task("common_voice", "age"),
         Task("common_voice", "gender"),
-        Task("common_voice", "language"),
+        Task("common_voice", LANGUAGE),
         Task("audiocaps", RETRIEVAL),
         Task("emov_db", RETRIEVAL),
         Task("crema_d", RETRIEVAL),
         Task("emov_db+crema_d+ravdess", RETRIEVAL),
-        Task("mswc", "keyword", usual=SPOTTING),
+        Task("mswc", KEYWORD, usual=SPOTTING),
         # Beyond the paper.
         Task("esc50", "sound", FOLDS),
         Task("vggsound", "sound"),
@@ -95,9 +96,9 @@ TASKS: Mapping[str, Task] = {
         Task("emodb", "gender"),
         Task("nemo", "emotion"),
         Task("nemo", "gender"),
-        Task("speech_commands", "keyword"),
-        Task("arabic_speech_commands", "keyword"),
-        Task("fsdd", "keyword"),
+        Task("speech_commands", KEYWORD),
+        Task("arabic_speech_commands", KEYWORD),
+        Task("fsdd", KEYWORD),
     )
 }
 """The tasks with a record. Any other "corpus/kind" that the shards hold is a task too."""

@@ -36,9 +36,9 @@ def test_table_ii_comes_first(kind: str, template: str):
 
 
 def test_every_template_has_one_place_for_the_label():
-    for templates in [*TEMPLATES.values(), *PAPER_CODE.values(), TABLE_III]:
-        assert len(set(templates)) == len(templates) > 0
-        assert all(template.count("{label}") == 1 for template in templates)
+    for each in [*TEMPLATES.values(), *PAPER_CODE.values(), TABLE_III]:
+        assert len(set(each)) == len(each) > 0
+        assert all(template.count("{label}") == 1 for template in each)
 
 
 def test_table_iii_has_six_templates():

@@ -3,25 +3,52 @@
 The gallery of texts holds each distinct text of the tested recordings once, the gallery of audio
 each recording. Recordings that share a text answer it together, and a recording is answered by any
 of its texts, so nothing right counts as wrong. Recall@k is the share of queries with an answer
-among the first k.
+among the first k; mAP@k also counts the further answers and their ranks. Several corpora are
+searched as one.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from clara.embed import Encoder
+from clara.errors import UsageError
+from clara.evaluate import intervals, seen
 from clara.evaluate.embedded import EmbeddedIndex
-from clara.evaluate.metrics import Floats, Ints, interval, map_at, ranked, recall_at
+from clara.evaluate.metrics import Bools, Floats, Ints, precision_at, ranked
 from clara.evaluate.scoring import task_name
 from clara.evaluate.tasks import Task
-from clara.records import Embeddings, Scores
+from clara.records import Embeddings, Labels, Outcomes, Scores
+from clara.text.phrases import captions
 
 __all__ = ["run"]
 
-_RANKS = (1, 5, 10)
+_RANKS = (1, 5, 10)  # of Table V
+_PRECISIONS = (1, 3, 5, 10)  # of Table VI, and what others publish
+_CAPTIONS = (
+    "those that people wrote; where there are none, the first that labels and transcript make, "
+    "which says the most"
+)
+
+
+class _Gallery(NamedTuple):
+    """What is searched.
+
+    Attributes:
+        audio: `[N, D]`.
+        keys: Of each recording.
+        texts: Each once `[M]`.
+        pairs: Which recordings and texts belong together: places of both, `[P]` each.
+    """
+
+    audio: Floats
+    keys: list[str]
+    texts: list[str]
+    pairs: tuple[Ints, Ints]
 
 
 def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
@@ -30,62 +57,127 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
     Raises:
         UsageError: The encoder has no text side, or the shards hold nothing to test on.
     """
-    splits = data.headline(task)
-    parts = [data.counted(task.corpus, split).rows for split in splits]
-    audio = np.concatenate([part.vectors for part in parts])
-    captions = [texts for part in parts for texts in _captions(part)]
-    distinct = dict.fromkeys(text for own in captions for text in own)
-    place = {text: number for number, text in enumerate(distinct)}
-    texts = encoder.text(list(place))
-    of_audio = [np.array([place[text] for text in each]) for each in captions]
-    of_text = _turned(of_audio, len(place))
+    own = [dataclasses.replace(task, corpus=corpus) for corpus in data.corpora(task)]
+    splits = {each.corpus: data.headline(each) for each in own}
+    data.text([task.name])  # first: who cannot read need not listen
+    gallery, left_out = _gallery(task, data, splits)
+    recordings, texts = gallery.pairs
+    rows = data.text(gallery.texts)
+    of_text, of_audio = _split(texts, recordings), _split(recordings, texts)
+    ways = (
+        ("text_to_audio", ranked(rows, gallery.audio, of_text, max(_RANKS)), of_text),
+        ("audio_to_text", ranked(gallery.audio, rows, of_audio, max(_RANKS)), of_audio),
+    )
+    # The captions of one recording are no independent questions: they count as one.
+    first = np.array([places[0] for places in of_text])
     values: dict[str, float] = {}
-    for way, queries, gallery, answers in (
-        ("text_to_audio", texts, audio, of_text),
-        ("audio_to_text", audio, texts, of_audio),
-    ):
-        values |= _one_way(way, queries, gallery, answers)
+    for way, hits, answers in ways:
+        groups = first if way == "text_to_audio" else None
+        values |= _one_way(way, hits, np.array([len(each) for each in answers]), groups)
+    keys = [gallery.keys[place] for place in first.tolist()]
+    found = ways[0][1][:, 0]
+    counted = next(iter(splits.values()))
     return Scores(
-        task=task_name(task, splits),
+        task=task_name(task, counted),
         protocol="retrieval",
         encoder=encoder.name,
         values=values,
-        support=len(audio),
-        chance=float(np.mean([len(answers) for answers in of_text]) / len(audio)),
-        seen=data.seen(task.corpus, splits),
+        support=len(gallery.audio),
+        chance=float(np.mean([len(answers) for answers in of_text]) / len(gallery.audio)),
+        seen=seen.worst({data.seen(corpus, names) for corpus, names in splits.items()}),
         detail={
             "primary": "text_to_audio_recall@1",
-            "texts": len(place),
-            "recordings": len(audio),
-            "captions": "of a recording with labels its first caption, which says the most; of "
-            "others every caption",
-            "chance_audio_to_text": float(np.mean([len(own) for own in of_audio]) / len(place)),
-            "left_out": data.left_out(task.corpus, splits),
-            "overlap": data.overlap(task.corpus, splits),
+            "texts": len(gallery.texts),
+            "recordings": len(gallery.audio),
+            "captions": _CAPTIONS,
+            "chance_audio_to_text": float(
+                np.mean([len(answers) for answers in of_audio]) / len(gallery.texts)
+            ),
+            "left_out": left_out,
+            "overlap": _summed([data.overlap(*each) for each in splits.items()]),
+            "met": seen.most({data.met(corpus, names) for corpus, names in splits.items()}),
         },
+        outcomes=Outcomes.over(gallery.texts, found, groups=keys, figure="text_to_audio_recall@1"),
     )
 
 
-def _captions(rows: Embeddings) -> list[tuple[str, ...]]:
-    """What may find each recording: captions made from labels repeat the first in other words."""
+def _gallery(
+    task: Task, data: EmbeddedIndex, splits: dict[str, tuple[str, ...]]
+) -> tuple[_Gallery, dict[str, int]]:
+    """What is searched, and why recordings are not in it."""
+    left_out: dict[str, int] = {}
+    vectors, keys, found = [], list[str](), list[tuple[str, ...]]()
+    for corpus, names in splits.items():
+        left_out |= _named(corpus if len(splits) > 1 else "", data.left_out(corpus, names))
+        for name in names:
+            rows = data.counted(corpus, name).rows
+            told = _texts(rows)
+            known = np.array([bool(each) for each in told], dtype=bool)
+            if not known.all():
+                left_out |= _named(
+                    corpus if len(splits) > 1 else "",
+                    {f"{name}: no caption": int((~known).sum())},
+                )
+            vectors.append(rows.vectors[known])
+            keys += [key for key, each in zip(rows.keys, told, strict=True) if each]
+            found += [each for each in told if each]
+    place = {text: number for number, text in enumerate(dict.fromkeys(t for f in found for t in f))}
+    if len(found) < 2 or len(place) < 2:
+        raise UsageError(
+            f"{task.name} needs two recordings with different captions, but {task.split} holds "
+            f"{len(found)} with {len(place)}; there is nothing to look for."
+        )
+    recordings = np.repeat(np.arange(len(found)), [len(each) for each in found])
+    texts = np.array([place[text] for each in found for text in each], dtype=np.int64)
+    return _Gallery(np.concatenate(vectors), keys, list(place), (recordings, texts)), left_out
+
+
+def _texts(rows: Embeddings) -> list[tuple[str, ...]]:
+    """What may find each recording, without what merely repeats it in other words."""
     pairs = zip(rows.texts, rows.labels, strict=True)
-    return [tuple(dict.fromkeys(texts[:1] if labels else texts)) for texts, labels in pairs]
+    return [_worth(texts, labels) for texts, labels in pairs]
 
 
-def _turned(answers: Sequence[Ints], size: int) -> list[Ints]:
-    """Who is answered by each member of a gallery, from who answers each query."""
-    queries = np.repeat(np.arange(len(answers)), [len(own) for own in answers])
-    members = np.concatenate(answers)
-    order = np.argsort(members, kind="stable")
-    return np.split(queries[order], np.cumsum(np.bincount(members, minlength=size))[:-1])
+def _worth(texts: Sequence[str], labels: Labels) -> tuple[str, ...]:
+    """The captions that people wrote, or the richest of those that templates made.
+
+    >>> _worth(["The sound of dog", "A dog barks twice"], {"sound": ("dog",)})
+    ('A dog barks twice',)
+    >>> _worth(['A woman saying "Yes."', "A woman", "Yes."], {"gender": ("woman",)})
+    ('A woman saying "Yes."',)
+    """
+    clean = tuple(dict.fromkeys(filter(None, (" ".join(text.split()) for text in texts))))
+    made = captions(labels)
+    if not set(made) & set(clean):
+        return clean
+    # Those made of a transcript, which labels do not hold, come first; no one writes beside them.
+    written = tuple(text for text in clean if text not in made) if clean[0] == made[0] else ()
+    return written or clean[:1]
 
 
-def _one_way(
-    way: str, queries: Floats, gallery: Floats, answers: Sequence[Ints]
-) -> dict[str, float]:
-    hits = ranked(queries, gallery, answers, max(_RANKS))
-    values = {f"{way}_recall@{k}": recall_at(hits, k) for k in _RANKS}
-    low, high = interval([hits[:, 0]])
-    values |= {f"{way}_recall@1_low": low, f"{way}_recall@1_high": high}
-    values[f"{way}_map@10"] = map_at(hits, np.array([len(own) for own in answers]))
+def _split(owners: Ints, others: Ints) -> list[Ints]:
+    """Of each owner, who belongs to it; every owner has someone."""
+    order = np.argsort(owners, kind="stable")
+    return np.split(others[order], np.cumsum(np.bincount(owners))[:-1])
+
+
+def _one_way(way: str, hits: Bools, answers: Ints, groups: Ints | None) -> dict[str, float]:
+    figures: dict[str, Floats] = {}
+    for k in _RANKS:
+        figures[f"recall@{k}"] = np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
+    for k in _PRECISIONS:
+        figures[f"map@{k}"] = precision_at(hits, answers, k)
+    values: dict[str, float] = {}
+    for name, of_queries in figures.items():
+        low, high = intervals.of_mean(of_queries, groups)
+        values[f"{way}_{name}"] = float(of_queries.mean())
+        values[f"{way}_{name}_low"], values[f"{way}_{name}_high"] = low, high
     return values
+
+
+def _named(corpus: str, counts: dict[str, int]) -> dict[str, int]:
+    return {f"{corpus}/{why}" if corpus else why: count for why, count in counts.items()}
+
+
+def _summed(counts: Sequence[dict[str, int]]) -> dict[str, int]:
+    return {name: sum(each[name] for each in counts) for name in counts[0]}

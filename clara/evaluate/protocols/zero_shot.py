@@ -1,8 +1,10 @@
 """Zero-shot classification: the class whose sentence lies nearest (V-C, Tables I to III).
 
 A class is the mean of the embeddings of its prompts, at unit length. The headline asks with the
-template of Table II, or with the task's own. Beside it stand the ensemble of all templates and each
-template alone, since a zero-shot figure measures the prompt as much as the model.
+prompt set of the run (Table II unless another is named), or with the task's own. Beside it stand
+the ensemble of all templates and each template alone, since a zero-shot figure measures the prompt
+as much as the model. Recordings with several labels each, as those of AudioSet and FSD50K, are
+judged by average precision instead.
 """
 
 from __future__ import annotations
@@ -14,28 +16,36 @@ from typing import NamedTuple
 import numpy as np
 
 from clara.embed import Encoder
-from clara.evaluate.embedded import EmbeddedIndex
-from clara.evaluate.metrics import Floats, Ints, accuracy
-from clara.evaluate.scoring import NEEDED, Judged, classification, multi_label, targets
+from clara.evaluate.embedded import EmbeddedIndex, Part
+from clara.evaluate.metrics import Bools, Floats, Ints, accuracy, mean_average_precision
+from clara.evaluate.prompting import Prompts
+from clara.evaluate.scoring import (
+    NEEDED,
+    Judged,
+    classification,
+    grouped,
+    has_several,
+    multi_label,
+    targets,
+)
 from clara.evaluate.tasks import Task
-from clara.records import Scores
-from clara.text.languages import language_name
-from clara.text.phrases import PAPER_CODE, TABLE_III, TEMPLATES, prompt
+from clara.records import Labels, Scores
 
 __all__ = ["run"]
 
 
 class _Asked(NamedTuple):
-    """The recordings of a split that have a class: vectors `[N, D]`, truth `[N]`."""
+    """The recordings of a split that have a class, and which it is `[N]`."""
 
     split: str
-    vectors: Floats
+    part: Part
     truth: Ints
 
     def judged(self, weights: Floats, candidates: Ints) -> Judged:
         """Their likeness to the candidates among the classes of `weights` `[C, D]`."""
-        scores = self.vectors @ weights[candidates].T
-        return Judged(self.split, self.truth, candidates, scores)
+        scores = self.part.rows.vectors @ weights[candidates].T
+        keys, groups = self.part.rows.keys, grouped(self.part)
+        return Judged(self.split, self.truth, candidates, scores, {}, keys, groups)
 
 
 def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
@@ -45,31 +55,29 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
         UsageError: The encoder has no text side, or the shards hold nothing to test on.
     """
     tested = data.tested(task)
-    prompts = _Prompts(encoder, task.target, data.classes(task))
-    weights = prompts.rows(prompts.own(task))  # first: who cannot read need not listen
-    parts = {split: data.counted(task.corpus, split).rows for split in tested}
-    if any(len(each.get(task.target, ())) > 1 for rows in parts.values() for each in rows.labels):
+    prompts = Prompts(task, data, data.classes(task))
+    weights = prompts.rows(prompts.own)  # first: who cannot read need not listen
+    parts = {split: data.counted(task.corpus, split) for split in tested}
+    if has_several(task, parts.values()):
         return _several(task, data, prompts)
     asked: list[_Asked] = []
     left_out = data.left_out(task.corpus, tested)
-    for split, rows in parts.items():
-        truth = targets(rows.labels, task.target, prompts.classes)
+    for split, part in parts.items():
+        truth = targets(part.rows.labels, task.target, prompts.classes)
         known = truth >= 0
         if not known.all():
             left_out[f"{split}: no {task.target} is known"] = int((~known).sum())
         if len(np.unique(truth[known])) < NEEDED:
             left_out[f"{split} has fewer than {NEEDED} classes"] = int(known.sum())
         else:
-            asked.append(_Asked(split, rows.vectors[known], truth[known]))
+            asked.append(_Asked(split, part.only(known), truth[known]))
     judged = [part.judged(weights, np.unique(part.truth)) for part in asked]
-    scores = classification(
-        task, "zero_shot", data, judged, left_out, _describe(prompts, prompts.own(task))
-    )
+    scores = classification(task, "zero_shot", data, judged, left_out, prompts.describe())
     counted = [part for part in asked if part.split in data.headline(task)] or asked
-    return _beside(task, scores, prompts, counted)
+    return _beside(scores, prompts, counted)
 
 
-def _beside(task: Task, scores: Scores, prompts: _Prompts, counted: Sequence[_Asked]) -> Scores:
+def _beside(scores: Scores, prompts: Prompts, counted: Sequence[_Asked]) -> Scores:
     """The scores with what other prompts, and all classes of the corpus, would have given."""
     everything = np.arange(len(prompts.classes))
 
@@ -79,66 +87,50 @@ def _beside(task: Task, scores: Scores, prompts: _Prompts, counted: Sequence[_As
         return float(np.mean([accuracy(each.truth, each.predicted) for each in found]))
 
     values = dict(scores.values)
-    if len(prompts.ensemble(task)) > 1:
-        values["accuracy_ensemble"] = ask(prompts.ensemble(task))
+    if len(prompts.ensemble) > 1:
+        values["accuracy_ensemble"] = ask(prompts.ensemble)
     if scores.detail["classes_without_support"]:
-        values["accuracy_all_classes"] = ask(prompts.own(task), everything)
-    by_template = {template: ask([template]) for template in prompts.known(task)}
+        values["accuracy_all_classes"] = ask(prompts.own, everything)
+    by_template = {template: ask([template]) for template in prompts.known}
     detail = {**scores.detail, "by_template": by_template}
     return dataclasses.replace(scores, values=values, detail=detail)
 
 
-def _several(task: Task, data: EmbeddedIndex, prompts: _Prompts) -> Scores:
-    """Recordings with several labels each, as FSD50K and AudioSet have them."""
-    rows = [data.counted(task.corpus, split).rows for split in data.headline(task)]
-    labels = [each.get(task.target, ()) for part in rows for each in part.labels]
-    relevant = np.array([[name in each for name in prompts.classes] for each in labels])
-    vectors = np.concatenate([part.vectors for part in rows])
-    templates = prompts.own(task)
-    scores = vectors @ prompts.rows(templates).T
-    detail = _describe(prompts, templates)
-    return multi_label(task, "zero_shot", data, relevant, scores, detail)
+def _several(task: Task, data: EmbeddedIndex, prompts: Prompts) -> Scores:
+    """Recordings with several labels each."""
+    splits = data.headline(task)
+    parts, relevant = [], []
+    left_out = data.left_out(task.corpus, splits)
+    for split in splits:
+        whole = data.counted(task.corpus, split)
+        marked = _marked(whole.rows.labels, task.target, prompts.classes)
+        known: Bools = np.asarray(marked.any(axis=1))
+        if not known.all():
+            left_out[f"{split}: no {task.target} is known"] = int((~known).sum())
+        parts.append(whole.only(known))
+        relevant.append(marked[known])
+    truth = np.concatenate(relevant)
+    vectors = np.concatenate([part.rows.vectors for part in parts])
+    scores = vectors @ prompts.rows(prompts.own).T
+    detail = {**prompts.describe(), "left_out": left_out}
+    found = multi_label(task, "zero_shot", data, parts, truth, scores, detail)
+    if len(prompts.ensemble) < 2:
+        return found
+    likeness = vectors @ prompts.rows(prompts.ensemble).T
+    values = {**found.values, "map_ensemble": mean_average_precision(truth, likeness)}
+    return dataclasses.replace(found, values=values)
 
 
-def _describe(prompts: _Prompts, templates: Sequence[str]) -> dict[str, object]:
-    return {"templates": list(templates), "example": prompts.sentences(templates[0])[0]}
-
-
-class _Prompts:
-    """The sentences for the classes of a task, each embedded once."""
-
-    def __init__(self, encoder: Encoder, kind: str, classes: Sequence[str]) -> None:
-        self.encoder = encoder
-        self.kind = kind
-        self.classes = classes
-        self._rows: dict[str, Floats] = {}
-
-    def ensemble(self, task: Task) -> tuple[str, ...]:
-        """The task's templates, or all for its kind of label."""
-        # A kind that only its owner knows is asked for by the bare label.
-        return task.templates or TEMPLATES.get(self.kind, ("{label}",))
-
-    def own(self, task: Task) -> tuple[str, ...]:
-        """The templates of the headline, fixed before anything is measured."""
-        return task.templates or self.ensemble(task)[:1]
-
-    def known(self, task: Task) -> tuple[str, ...]:
-        """Every template worth a figure of its own."""
-        more = PAPER_CODE.get(self.kind, ()) + (TABLE_III if self.kind == "sound" else ())
-        return tuple(dict.fromkeys((*self.ensemble(task), *more)))
-
-    def sentences(self, template: str) -> list[str]:
-        """The prompt of each class."""
-        if self.kind == "language":
-            return [prompt(template, language_name(each) or each) for each in self.classes]
-        return [prompt(template, each) for each in self.classes]
-
-    def rows(self, templates: Sequence[str]) -> Floats:
-        """A unit row for each class `[C, D]`, the mean over its prompts."""
-        for template in templates:
-            if template not in self._rows:
-                self._rows[template] = self.encoder.text(self.sentences(template))
-        mean = np.mean([self._rows[template] for template in templates], axis=0)
-        # The mean of opposite rows is zero; it stays so, and such a class is never the nearest.
-        unit: Floats = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
-        return unit
+def _marked(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Bools:
+    """Whether each recording has each class `[N, C]`."""
+    place = {name: number for number, name in enumerate(classes)}
+    marked = np.zeros((len(labels), len(classes)), dtype=bool)
+    pairs = [
+        (row, place[name])
+        for row, each in enumerate(labels)
+        for name in each.get(kind, ())
+        if name in place
+    ]
+    if pairs:
+        marked[tuple(np.array(pairs).T)] = True
+    return marked
