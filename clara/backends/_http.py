@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import http.client
 import json
-import time
+import socket
+import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from clara.errors import UsageError
 
 _LARGEST = 16 << 20
+_MANY = 1 << 40
 _LATER = frozenset({408, 409, 425, 429, *range(500, 600)})
 
 
@@ -63,6 +66,43 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         """Nothing, so that the answer counts as an error."""
 
 
+class _Request(urllib.request.Request):
+    """A request that can be ended from outside."""
+
+    cut = False
+    socket: socket.socket | None = None
+
+    def end(self) -> None:
+        """Cuts the connection, so that whoever waits for more of the answer waits no longer."""
+        self.cut = True
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                # Not by the method of a secure one, which another thread may be reading from.
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Opens a connection that the request knows."""
+        return self.do_open(_known_to(req, http.client.HTTPConnection), req)
+
+
+class _Secure(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Opens a connection that the request knows."""
+        return self.do_open(_known_to(req, http.client.HTTPSConnection), req)
+
+
+def _known_to(req: urllib.request.Request, kind: type[http.client.HTTPConnection]) -> Any:
+    class Known(kind):  # type: ignore[misc, valid-type]
+        def connect(self) -> None:
+            super().connect()
+            assert isinstance(req, _Request)
+            req.socket = self.sock
+
+    return Known
+
+
 class Server:
     """An address, the key for it, and the seconds that an answer may take.
 
@@ -84,7 +124,7 @@ class Server:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._timeout = timeout
-        self._opener = urllib.request.build_opener(_Stay)
+        self._opener = urllib.request.build_opener(_Stay, _Plain, _Secure)
 
     def post(self, payload: dict[str, object]) -> Body:
         """Sends one request for a completion.
@@ -93,7 +133,7 @@ class Server:
             RequestError: No answer came, or one that is none.
             UsageError: The server refuses the key, or has no such model or address.
         """
-        request = urllib.request.Request(
+        request = _Request(
             f"{self.url}/chat/completions",
             json.dumps(payload).encode(),
             self._headers,
@@ -106,20 +146,25 @@ class Server:
                 raise self._meaning(error, str(payload.get("model"))) from None
         except (TimeoutError, urllib.error.URLError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            slow = isinstance(reason, TimeoutError)
+            slow = request.cut or isinstance(reason, TimeoutError)
             cause = "the server is too slow" if slow else "the server does not answer"
             raise RequestError(cause, silent=True) from None
 
-    def _read(self, request: urllib.request.Request) -> bytes:
-        deadline = time.monotonic() + self._timeout
+    def _read(self, request: _Request) -> bytes:
         parts: list[bytes] = []
-        with self._opener.open(request, timeout=self._timeout) as response:
-            while part := response.read1(1 << 16):
-                parts.append(part)
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-                if sum(map(len, parts)) > _LARGEST:
-                    raise RequestError("the server answers without end", refused=True)
+        # The limit of a socket holds for each bit that comes, be it one byte of a header.
+        watch = threading.Timer(self._timeout, request.end)
+        watch.start()
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                while part := response.read1(1 << 16):
+                    parts.append(part)
+                    if sum(map(len, parts)) > _LARGEST:
+                        raise RequestError("the server answers without end", refused=True)
+        finally:
+            watch.cancel()
+        if request.cut:
+            raise TimeoutError
         return b"".join(parts)
 
     def _meaning(self, error: urllib.error.HTTPError, model: str) -> Exception:
@@ -150,8 +195,8 @@ def _parse(content: bytes) -> Body:
         raise RequestError("the server answers no completion") from None
     if not isinstance(text, str) or not isinstance(tokens, int):
         raise RequestError("the server answers no completion")
-    # A server that counts no tokens is charged by the usual three bytes each.
-    return Body(text, tokens if tokens > 0 else len(content) // 3)
+    # A server that counts none, or more than can be, is charged by the usual three bytes each.
+    return Body(text, tokens if 0 < tokens < _MANY else len(content) // 3)
 
 
 def _seconds(value: str | None) -> float | None:
@@ -164,7 +209,7 @@ def _seconds(value: str | None) -> float | None:
         pass
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -203,6 +203,7 @@ class LLM:
 
     def _batch(self, instruction: str, texts: list[str], check: Check) -> Iterator[tuple[str, str]]:
         """The texts that got an answer that passes; what fails in company is asked alone."""
+        answers: Sequence[str | None]
         try:
             answers = self._ask(instruction, texts, check if len(texts) == 1 else None)
         except _LostError as lost:
@@ -210,9 +211,9 @@ class LLM:
                 with self._lock:
                     self.counts.lost[str(lost)] += len(texts)
                 return
-            answers = [""] * len(texts)
+            answers = [None] * len(texts)
         for text, answer in zip(texts, answers, strict=True):
-            if not check(text, answer):
+            if answer is not None and not check(text, answer):
                 yield text, answer
             elif len(texts) > 1:
                 yield from self._batch(instruction, [text], check)

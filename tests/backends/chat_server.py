@@ -8,6 +8,7 @@ one for good. GET /log tells what was asked.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -54,6 +55,9 @@ class Chat(BaseHTTPRequestHandler):
         if step.get("drop"):
             self.close_connection = True
             return
+        if "raw" in step:
+            self._raw(step["raw"], step.get("again", ""), step.get("pause", 0))
+            return
         content = step.get("content")
         if content is None:
             content = json.dumps([self.table.get(text, text.upper()) for text in texts])
@@ -61,6 +65,15 @@ class Chat(BaseHTTPRequestHandler):
         answer = {"choices": [{"index": 0, "message": message}], "usage": {"total_tokens": 10}}
         body = step.get("body", json.dumps(answer)).encode()
         self._send(step.get("status", 200), body, step.get("headers", {}), step.get("drip", 0))
+
+    def _raw(self, first: str, again: str, pause: float) -> None:
+        """No answer of HTTP but these bytes, and others again and again while someone listens."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.wfile.write(first.encode("latin-1"))
+            while again:
+                self.wfile.write(again.encode("latin-1"))
+                time.sleep(pause)
 
     def _send(
         self, status: int, body: bytes, headers: dict[str, str] | None = None, drip: float = 0
