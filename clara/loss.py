@@ -6,68 +6,82 @@ The paper prints the sum of both directions over N; the half is that of its code
 several captions ("A woman", "A person talking in a sad voice") of which a batch shows one; whatever
 text of the batch is among them is true of it too. So the target of a row is uniform over all texts
 that are true of it, or over all recordings that a text is true of; where each text is true of its
-own recording alone this is equation 3 to the letter. Similarities are made block by block and never
-kept, forward or backward, so memory grows with N and not with N².
+own recording alone this is equation 3 to the letter.
+
+A cross-entropy is a log-partition less the mean similarity of what is true. The latter takes sums
+of rows and never the matrix of similarities; the log-partitions of both directions come from one
+pass over that matrix, tile by tile, forward and again backward. So the matrix is never kept, and
+four products of N x N x D do what takes six where both directions are computed by themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-BLOCK = 512
-"""Rows of similarities that exist at one time."""
+ROWS, COLUMNS = 512, 2048
+"""Recordings and texts whose similarities exist at one time."""
 
 
-class _SoftTargets(torch.autograd.Function):
-    """Summed cross-entropy of scaled similarities; targets are uniform over shared ids."""
+class _LogPartitions(torch.autograd.Function):
+    """logsumexp of scaled similarities: over all texts, and over the recordings of all ranks."""
 
     @staticmethod
-    def forward(
-        ctx: Any, queries: Tensor, keys: Tensor, scale: Tensor, query_ids: Tensor, key_ids: Tensor
-    ) -> Tensor:
-        total = queries.new_zeros(())
-        normalisers = queries.new_empty(len(queries))
-        for rows in _blocks(len(queries)):
-            logits = scale * (queries[rows] @ keys.T)
-            normalisers[rows] = torch.logsumexp(logits, dim=1)
-            targets = _targets(query_ids[rows], key_ids, logits.dtype)
-            total += (normalisers[rows] - (targets * logits).sum(1)).sum()
-        ctx.save_for_backward(queries, keys, scale, query_ids, key_ids, normalisers)
-        return total
+    def forward(ctx: Any, audio: Tensor, text: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
+        to_text = audio.new_full((len(audio),), -torch.inf)
+        to_audio = audio.new_full((len(text),), -torch.inf)
+        for rows, columns in _tiles(len(audio), len(text)):
+            similarity = audio[rows] @ text[columns].T
+            for sums, scale, dim in (
+                (to_text[rows], scales[0], 1),
+                (to_audio[columns], scales[1], 0),
+            ):
+                highest = scale * similarity.amax(dim, keepdim=True)
+                part = torch.mul(similarity, scale).sub_(highest).exp_().sum(dim).log_()
+                torch.logaddexp(sums, part + highest.squeeze(dim), out=sums)
+        if _ranks() > 1:
+            parts = [torch.empty_like(to_audio) for _ in range(_ranks())]
+            dist.all_gather(parts, to_audio)
+            to_audio = torch.stack(parts).logsumexp(0)
+        ctx.save_for_backward(audio, text, scales, to_text, to_audio)
+        return to_text, to_audio
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        (gradient,) = gradients
-        queries, keys, scale, query_ids, key_ids, normalisers = ctx.saved_tensors
-        to_queries, to_keys = torch.empty_like(queries), torch.zeros_like(keys)
-        to_scale = torch.zeros_like(scale)
-        for rows in _blocks(len(queries)):
-            similarity = queries[rows] @ keys.T
-            error = (scale * similarity - normalisers[rows, None]).exp_()
-            error -= _targets(query_ids[rows], key_ids, error.dtype)
-            to_scale += (error * similarity).sum()
-            error *= scale
-            to_queries[rows] = error @ keys
-            to_keys += error.T @ queries[rows]
-        return gradient * to_queries, gradient * to_keys, gradient * to_scale, None, None
+        audio, text, scales, to_text, to_audio = ctx.saved_tensors
+        of_text, of_audio = gradients
+        if _ranks() > 1:  # our recordings stand in the sums of the texts of all ranks
+            of_audio = of_audio.contiguous().clone()
+            dist.all_reduce(of_audio)
+        to_rows, to_columns = torch.zeros_like(audio), torch.zeros_like(text)
+        to_scales = torch.zeros_like(scales)
+        for rows, columns in _tiles(len(audio), len(text)):
+            similarity = audio[rows] @ text[columns].T
+            softmax = torch.mul(similarity, scales[0]).sub_(to_text[rows, None]).exp_()
+            softmax.mul_(of_text[rows, None])
+            back = torch.mul(similarity, scales[1]).sub_(to_audio[columns]).exp_()
+            back.mul_(of_audio[columns])
+            # Row by row, since one sum over a whole tile loses digits.
+            to_scales[0] += torch.linalg.vecdot(softmax, similarity).sum()
+            to_scales[1] += torch.linalg.vecdot(back, similarity).sum()
+            softmax.mul_(scales[0]).addcmul_(back, scales[1])
+            to_rows[rows].addmm_(softmax, text[columns])
+            to_columns[columns].addmm_(softmax.T, audio[rows])
+        return to_rows, to_columns, to_scales
 
 
-def _blocks(size: int) -> list[slice]:
-    return [slice(start, start + BLOCK) for start in range(0, size, BLOCK)]
+def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    for row in range(0, height, ROWS):
+        for column in range(0, width, COLUMNS):
+            yield slice(row, row + ROWS), slice(column, column + COLUMNS)
 
 
-def _targets(query_ids: Tensor, key_ids: Tensor, dtype: torch.dtype) -> Tensor:
-    # Ids are sets, [B, J] and [N, K]: a query matches a key if they share one. One of J, K is 1.
-    match = query_ids.new_zeros((len(query_ids), len(key_ids)), dtype=torch.bool)
-    for query_id in query_ids.T:
-        for key_id in key_ids.T:
-            match |= query_id[:, None] == key_id
-    targets = match.to(dtype)
-    return targets / targets.sum(1, keepdim=True)
+def _ranks() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 class _Gather(torch.autograd.Function):
@@ -90,7 +104,7 @@ class _Gather(torch.autograd.Function):
 
 def gather(rows: Tensor) -> Tensor:
     """Rows of all ranks, `[N, ...]`, with gradients; the rows themselves on one rank."""
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+    if _ranks() > 1:
         return _Gather.apply(rows)  # type: ignore[no-any-return, no-untyped-call]
     return rows
 
@@ -98,7 +112,7 @@ def gather(rows: Tensor) -> Tensor:
 def contrastive_loss(
     audio: Tensor, text: Tensor, scales: Tensor, text_ids: Tensor, true_ids: Tensor | None = None
 ) -> Tensor:
-    """The mean loss of this rank's rows against the rows of all ranks (equation 3).
+    """The loss of this rank's rows against the rows of all ranks (equation 3).
 
     Averaged over ranks, as data-parallel training averages gradients, it is the loss of the whole
     batch. Every rank must hold the same number of rows.
@@ -114,9 +128,41 @@ def contrastive_loss(
     Returns:
         A scalar, float32 (float64 for float64 rows).
     """
-    texts = text_ids[:, None]
-    truths = texts if true_ids is None else true_ids
-    from_audio = _SoftTargets.apply(audio, gather(text), scales[0], truths, gather(texts))  # type: ignore[no-untyped-call]
-    from_text = _SoftTargets.apply(text, gather(audio), scales[1], texts, gather(truths))  # type: ignore[no-untyped-call]
-    loss: Tensor = (from_audio + from_text) / (2 * len(audio))
+    texts = gather(text)
+    to_text, to_audio = _LogPartitions.apply(audio, texts, scales)  # type: ignore[no-untyped-call]
+    truths = text_ids[:, None] if true_ids is None else true_ids
+    true = (audio * _targets(texts, scales, gather(text_ids), truths)).sum(1)
+    first = dist.get_rank() * len(audio) if _ranks() > 1 else 0
+    loss: Tensor = (to_text - true + to_audio[first : first + len(audio)]).mean() / 2
     return loss
+
+
+def _targets(texts: Tensor, scales: Tensor, text_ids: Tensor, true_ids: Tensor) -> Tensor:
+    """What pulls at each recording: of both directions, the scaled mean of the texts true of it.
+
+    That mean is taken over groups of equal texts, so it costs N x K x D. In the direction from the
+    texts, each text's mean over the recordings it is true of is told off recording by recording.
+
+    Args:
+        texts: Of all ranks `[N, D]`.
+        scales: tau_a and tau_t.
+        text_ids: Of all ranks `[N]`.
+        true_ids: Of this rank's recordings `[B, K]`.
+    """
+    known, group = torch.unique(text_ids, return_inverse=True)
+    sums = texts.new_zeros(len(known), texts.shape[1]).index_add(0, group, texts)
+    truths = true_ids.sort(dim=1).values
+    place = torch.searchsorted(known, truths).clamp_(max=len(known) - 1)
+    counts = known[place] == truths
+    counts[:, 1:] &= truths[:, 1:] != truths[:, :-1]  # a set: what is named twice counts once
+    weight = counts.to(texts.dtype)
+    of_recording = (weight * torch.bincount(group)[place]).sum(1, keepdim=True)
+    of_text = texts.new_zeros(len(known)).index_add_(0, place.flatten(), weight.flatten())
+    if _ranks() > 1:
+        dist.all_reduce(of_text)
+    # A group that nothing here is true of has no weight, whatever it is divided by.
+    shares = scales[0] / of_recording + scales[1] / of_text.clamp(min=1)[place]
+    pull = torch.zeros_like(texts[: len(truths)])
+    for share, column in zip((weight * shares).T, place.T, strict=True):
+        pull = torch.addcmul(pull, share[:, None], sums[column])
+    return pull

@@ -66,7 +66,8 @@ IDS = {
 def test_it_is_equation_3_with_its_gradients(
     monkeypatch: pytest.MonkeyPatch, block: int, size: int, ids
 ) -> None:
-    monkeypatch.setattr(loss_module, "BLOCK", block)
+    monkeypatch.setattr(loss_module, "ROWS", block)
+    monkeypatch.setattr(loss_module, "COLUMNS", block + 2)
     text_ids = ids(size)
     ours, theirs = ([t.clone().requires_grad_() for t in batch(size)] for _ in range(2))
     found = contrastive_loss(*ours, text_ids)
@@ -78,7 +79,7 @@ def test_it_is_equation_3_with_its_gradients(
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)
 
 
-@pytest.mark.parametrize("size", [511, 1100])
+@pytest.mark.parametrize("size", [511, 1100, 4200])
 def test_float32_is_within_1e_6_at_more_rows_than_a_block(size: int) -> None:
     audio, text, scales = batch(size, 32)
     ids = torch.arange(size) % (size - 100)
@@ -110,7 +111,8 @@ def test_derivatives_are_those_of_finite_differences() -> None:
 def test_texts_that_are_true_of_a_recording_are_positives(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(loss_module, "BLOCK", block)
+    monkeypatch.setattr(loss_module, "ROWS", block)
+    monkeypatch.setattr(loss_module, "COLUMNS", block)
     text_ids = torch.tensor([10, 20, 30, 10])
     # Recording 1 is also a 30, and 2 also a 10; 99 is the caption of none.
     true_ids = torch.tensor([[10, 10], [20, 30], [30, 10], [10, 99]])
