@@ -44,9 +44,10 @@ class Encoder(Protocol):
 
     It may also have `tower()`, for `clara.evaluate.protocols.fine_tune`: its audio tower as a
     `torch.nn.Module` of its own, whose `forward` takes waves `[B, T]` (float32, at `rate`, zero
-    behind each length) and lengths `[B]` (int64) to features `[B, W]`. Every call gives a new copy
-    on the device that the encoder works on, with all parameters trainable and none shared with the
-    encoder, which training the copy must leave as it is.
+    behind each length) and lengths `[B]` (int64) to features `[B, W]`, in `eval()` those that
+    `features` gives, if the encoder has that. Every call gives a new copy on the device that the
+    encoder works on, with all parameters trainable and none shared with the encoder, which training
+    the copy must leave as it is.
 
     Attributes:
         name: Of the model, for reports.
@@ -177,7 +178,7 @@ class Clara:
             waves = list(readers.map(lambda source: io.load(source, rate=self.rate)[0], sources))
         rows = np.empty((len(waves), width), np.float32)
         # Clips of like length go together: the least padding, and rows do not depend on company.
-        for part in _chunks([len(wave) for wave in waves], self.batch, _SECONDS * self.rate):
+        for part in chunks([len(wave) for wave in waves], self.batch, _SECONDS * self.rate):
             rows[part] = self._run(encode, *pad([waves[i] for i in part]))
         return rows
 
@@ -258,7 +259,7 @@ def pad(waves: Sequence[Wave]) -> tuple[Tensor, Tensor]:
     return padded, lengths
 
 
-def _chunks(lengths: Sequence[int], most: int, room: int) -> Iterator[list[int]]:
+def chunks(lengths: Sequence[int], most: int, room: int) -> Iterator[list[int]]:
     """Rows in order of length, at most so many together and with at most so many samples."""
     part: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):

@@ -340,21 +340,6 @@ def test_the_baseline_hears_loudness_and_pitch_and_reads_nothing(tones: SimpleNa
         zero_shot.run(SOUND, baseline, data)
 
 
-def test_the_held_out_part_keeps_speakers_whole() -> None:
-    from clara.evaluate.protocols._probe import Lesson
-
-    groups = np.repeat([f"speaker{n}" for n in range(20)], 10).astype(object)
-    y = np.arange(200) % 5
-    none = np.zeros(200, bool)
-    lesson = Lesson(np.zeros((200, 2), np.float32), y, groups, none, 5)
-    held = linear_probe.hold_out(lesson, np.random.default_rng(0))
-    assert 0.08 < held.mean() < 0.2
-    assert not set(groups[held]) & set(groups[~held])
-    few = Lesson(lesson.x, y, np.repeat(["a", "b"], 100).astype(object), none, 5)
-    held = linear_probe.hold_out(few, np.random.default_rng(0))
-    assert held.sum() == 100
-
-
 @pytest.mark.parametrize("name", rooms.names("evaluate.protocols"))
 def test_every_file_of_the_room_is_a_protocol(name: str) -> None:
     protocol = rooms.load("evaluate.protocols", name)

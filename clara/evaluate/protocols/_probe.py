@@ -1,24 +1,35 @@
-"""What both probes share: which recordings a classifier learns from, and which it is judged on.
+"""What both probes and fine-tuning share: what a classifier learns from, and is judged on.
 
-A probe of "test" learns from "train" and "valid", one of a fold from the other folds, one of
-"valid" from "train". A class counts where both sides hold it.
+A classifier judged on "test" learns from "train" and "valid", one of a fold from the other folds,
+one of "valid" from "train"; never from what was cut from a tested source. A class counts where both
+sides hold it. Recordings may have one label of the kind asked for, or several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from clara.errors import UsageError
-from clara.evaluate.embedded import EmbeddedIndex, Part
+from clara.evaluate import seen
+from clara.evaluate.embedded import EmbeddedIndex, Part, label_sets
 from clara.evaluate.metrics import Bools, Floats, Ints
-from clara.evaluate.scoring import NEEDED, Judged, classification, targets
+from clara.evaluate.scoring import (
+    NEEDED,
+    Judged,
+    classification,
+    grouped,
+    headline,
+    multi_label,
+    targets,
+)
 from clara.evaluate.tasks import Task
-from clara.records import Scores
+from clara.hashes import distinct
+from clara.records import Labels, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +37,61 @@ class Lesson:
     """What a classifier learns from.
 
     Attributes:
-        x: Features `[N, D]`.
-        y: Classes `[N]`, from 0 to `classes` - 1.
+        x: Features `[N, W]`.
+        y: Classes `[N]`, from 0 to `classes` - 1; or whether each recording has each label
+            `[N, C]`.
         groups: Of each recording, its speaker or source `[N]`.
         held: Which recordings are the corpus's own validation split `[N]`; none may be.
-        classes: How many classes there are.
+        keys: Of each recording, "corpus/key" `[N]`.
+        classes: How many classes there are `C`.
+        seed: Of whatever is drawn.
     """
 
     x: Floats
-    y: Ints
+    y: npt.NDArray[Any]
     groups: npt.NDArray[np.object_]
     held: Bools
+    keys: npt.NDArray[np.object_]
     classes: int
+    seed: int = 0
+
+    @property
+    def several(self) -> bool:
+        """Whether a recording may have several labels."""
+        return self.y.ndim == 2
+
+    def only(self, rows: Ints | Bools) -> Lesson:
+        """A part of it."""
+        own = {name: getattr(self, name)[rows] for name in ("x", "y", "groups", "held", "keys")}
+        return replace(self, **own)
 
 
-Fit = Callable[[Lesson, Floats], tuple[Floats, Mapping[str, Any]]]
-"""Learns, and gives scores `[N, C]` for features `[N, D]` and what is to be said of the fit."""
+Fit = Callable[[Lesson, Part], tuple[Floats, Mapping[str, Any]]]
+"""Learns, and gives scores `[N, C]` for what is tested and what is to be said of the fit."""
+
+
+class _Case(NamedTuple):
+    """A tested split: what is learned for it, what is asked, and what is right.
+
+    Attributes:
+        lesson: The training part.
+        asked: What is tested; nothing if there is no question.
+        truth: Of each, its class `[N]`, or whether it has each class `[N, C]`, among all classes.
+        candidates: The classes that both sides hold, places in all classes.
+        detail: What is to be said of the training part.
+        left_out: Why recordings of the split do not count, and how many.
+    """
+
+    lesson: Lesson
+    asked: Part
+    truth: npt.NDArray[Any]
+    candidates: Ints
+    detail: Mapping[str, Any]
+    left_out: Mapping[str, int]
 
 
 def probe(task: Task, protocol: str, data: EmbeddedIndex, fit: Fit) -> Scores:
-    """Judges a classifier on frozen embeddings (V-D).
+    """Judges a classifier that learns from the training part of a corpus (V-D).
 
     Args:
         task: What is asked.
@@ -56,48 +102,51 @@ def probe(task: Task, protocol: str, data: EmbeddedIndex, fit: Fit) -> Scores:
     Raises:
         UsageError: The shards hold nothing to learn from or to test on.
     """
-    judged: list[Judged] = []
-    left_out = data.left_out(task.corpus, data.tested(task))
-    grouped: set[str] = set()
-    for split in data.tested(task):
-        learned = _learned(task, data, split)
-        lessons = [data.part(task.corpus, each, features=True) for each in learned]
-        x, y, groups = _gather(task, data, lessons)
-        held = np.repeat([each == "valid" for each in learned], [len(p.rows) for p in lessons])
-        tested, truth, _ = _gather(task, data, [data.counted(task.corpus, split, features=True)])
-        grouped |= {part.grouped_by for part in lessons}
-        candidates = np.intersect1d(y[y >= 0], truth[truth >= 0])
-        if len(candidates) < NEEDED:
-            left_out[f"{split} shares fewer than {NEEDED} classes with the rest"] = len(truth)
-            continue
-        mine, theirs = np.isin(y, candidates), np.isin(truth, candidates)
-        for why, those in (
-            (f"no {task.target} is known", truth < 0),
-            ("no class that the training part has", ~theirs & (truth >= 0)),
-        ):
-            if those.any():
-                left_out[f"{split}: {why}"] = int(those.sum())
-        lesson = Lesson(
-            x[mine], np.searchsorted(candidates, y[mine]), groups[mine], held[mine], len(candidates)
-        )
-        scores, told = fit(lesson, tested[theirs])
-        detail = {"learned_from": learned, "trained_on": int(mine.sum()), **told}
-        judged.append(Judged(split, truth[theirs], candidates, scores, detail))
-    detail = {
+    tested = data.tested(task)
+    lessons = {split: _learned(task, data, split) for split in tested}
+    held = {one for split in tested for one in (*seen.each(split), *lessons[split])}
+    several = task.several or _several(task, data, held)
+    left_out = dict(data.left_out(task.corpus, tested))
+    judged: list[tuple[Judged, Part]] = []
+    grouped_by: set[str] = set()
+    for split, learned in lessons.items():
+        parts = {each: _apart(task, data, each, split) for each in learned}
+        grouped_by |= {part.grouped_by for part in parts.values()}
+        case = _case(task, data, split, parts, several)
+        left_out |= case.left_out
+        if len(case.asked.rows):
+            scores, told = fit(case.lesson, case.asked)
+            detail, keys, groups = (
+                {**case.detail, **told},
+                case.asked.rows.keys,
+                grouped(case.asked),
+            )
+            found = Judged(split, case.truth, case.candidates, scores, detail, keys, groups)
+            judged.append((found, case.asked))
+    told = {
         "features": "the encoder's output before the projection head"
         if data.has_features
         else "the encoder's embeddings",
-        "grouped_by": sorted(grouped),
+        "grouped_by": sorted(grouped_by),
     }
-    return classification(task, protocol, data, judged, left_out, detail)
+    if several:
+        return _multi(task, protocol, data, judged, {**told, "left_out": left_out})
+    return classification(task, protocol, data, [each for each, _ in judged], left_out, told)
+
+
+def _several(task: Task, data: EmbeddedIndex, splits: Collection[str]) -> bool:
+    """Whether some recording of these splits has several labels of the kind asked for."""
+    view = data.index.select(corpora=[task.corpus]).select(splits=sorted(splits))
+    return any(len(each.get(task.target, ())) > 1 for each in label_sets(view))
 
 
 def _learned(task: Task, data: EmbeddedIndex, split: str) -> list[str]:
-    present = [each for each in data.splits(task.corpus) if each != split]
-    if split.startswith("fold"):
+    tested = seen.each(split)
+    present = [each for each in data.splits(task.corpus) if each not in tested]
+    if all(each.startswith("fold") for each in tested):
         learned = [each for each in present if each.startswith("fold")]
     else:
-        wanted = ("train",) if split == "valid" else ("train", "valid")
+        wanted = ("train",) if "valid" in tested else ("train", "valid")
         learned = [each for each in present if each in wanted]
     if not learned:
         raise UsageError(
@@ -107,18 +156,118 @@ def _learned(task: Task, data: EmbeddedIndex, split: str) -> list[str]:
     return learned
 
 
-def _gather(
-    task: Task, data: EmbeddedIndex, parts: Sequence[Part]
-) -> tuple[Floats, Ints, npt.NDArray[np.object_]]:
-    """Features `[N, D]`, classes and groups `[N]`."""
-    classes = data.classes(task)
-    if any(len(each.get(task.target, ())) > 1 for part in parts for each in part.rows.labels):
-        raise UsageError(
-            f"A probe of {task.name} needs one {task.target} for each recording, but some have "
-            "several; measure it by zero_shot."
+def _apart(task: Task, data: EmbeddedIndex, learned: str, split: str) -> Part:
+    """A split to learn from, without what was cut from a source of the tested one."""
+    view = data.index.select(corpora=[task.corpus])
+    tested = distinct(view.select(splits=seen.each(split)).hashes("source"))
+    met = seen.among(view.select(splits=[learned]).hashes("source"), tested)
+    return data.part(task.corpus, learned, features=True).only(~met)
+
+
+def _case(
+    task: Task, data: EmbeddedIndex, split: str, learned: Mapping[str, Part], several: bool
+) -> _Case:
+    mine = list(learned.values())
+    tested = data.counted(task.corpus, split, features=True)
+    y, truth = _truth(task, data, mine, several), _truth(task, data, [tested], several)
+    candidates = np.intersect1d(_held(y), _held(truth))
+    # What has other labels still shows what several labels each are not.
+    kept = _known(y) if several else np.isin(y, candidates)
+    asked = _has(truth, candidates)
+    left_out = {
+        f"{split}: {why}": int(those.sum())
+        for why, those in (
+            (f"no {task.target} is known", ~_known(truth)),
+            ("no class that the training part has", _known(truth) & ~asked),
         )
-    return (
-        np.concatenate([part.rows.vectors for part in parts]),
-        np.concatenate([targets(part.rows.labels, task.target, classes) for part in parts]),
-        np.concatenate([part.groups for part in parts]),
+        if those.any()
+    }
+    if len(candidates) < NEEDED or kept.sum() < NEEDED:
+        asked = np.zeros_like(asked)
+        left_out = {f"{split} shares fewer than {NEEDED} classes with the rest": len(truth)}
+    lesson = Lesson(
+        x=np.concatenate([part.rows.vectors for part in mine])[kept],
+        y=y[kept][:, candidates] if several else np.searchsorted(candidates, y[kept]),
+        groups=np.concatenate([part.groups for part in mine])[kept],
+        held=np.repeat([each == "valid" for each in learned], [len(p.rows) for p in mine])[kept],
+        keys=np.array([key for part in mine for key in part.rows.keys], dtype=object)[kept],
+        classes=len(candidates),
+        seed=data.seed,
     )
+    told: dict[str, Any] = {"learned_from": list(learned), "trained_on": len(lesson.y)}
+    everything = data.index.select(corpora=[task.corpus]).select(splits=list(learned))
+    if len(everything) > len(y):
+        told["not_learned_from"] = {"cut from sources that are tested": len(everything) - len(y)}
+    return _Case(lesson, tested.only(asked), truth[asked], candidates, told, left_out)
+
+
+def _truth(
+    task: Task, data: EmbeddedIndex, parts: Sequence[Part], several: bool
+) -> npt.NDArray[Any]:
+    """The class of each recording `[N]`, -1 for none; or whether it has each `[N, C]`."""
+    labels = [each for part in parts for each in part.rows.labels]
+    return (relevance if several else targets)(labels, task.target, data.classes(task))
+
+
+def _known(truth: npt.NDArray[Any]) -> Bools:
+    """Which recordings have a class `[N]`."""
+    return np.asarray(truth.any(axis=1) if truth.ndim == 2 else truth >= 0)
+
+
+def _has(truth: npt.NDArray[Any], classes: Ints) -> Bools:
+    """Which recordings have one of some classes `[N]`."""
+    return np.asarray(truth[:, classes].any(axis=1) if truth.ndim == 2 else np.isin(truth, classes))
+
+
+def _held(truth: npt.NDArray[Any]) -> Ints:
+    """The classes that some recording has."""
+    return np.flatnonzero(truth.any(axis=0)) if truth.ndim == 2 else np.unique(truth[truth >= 0])
+
+
+def _multi(
+    task: Task,
+    protocol: str,
+    data: EmbeddedIndex,
+    judged: Sequence[tuple[Judged, Part]],
+    detail: Mapping[str, Any],
+) -> Scores:
+    """The figures for several labels each; classes that were not learned have no support."""
+    if not judged:
+        why = "; ".join(detail["left_out"])
+        raise UsageError(f"{task.name} cannot be measured by {protocol}: {why}.")
+    clean = headline(task, data, [each for each, _ in judged])
+    counted = {each.split for each in clean}
+    relevant, scores = [], []
+    for part in clean:
+        here = np.zeros_like(part.truth)
+        here[:, part.candidates] = part.truth[:, part.candidates]
+        everything = np.full(here.shape, -np.inf, dtype=np.float32)
+        everything[:, part.candidates] = part.scores
+        relevant.append(here)
+        scores.append(everything)
+    told = [
+        {"split": p.split, "support": len(p.truth), "classes": len(p.candidates), **p.detail}
+        for p in clean
+    ]
+    return multi_label(
+        task,
+        protocol,
+        data,
+        [part for each, part in judged if each.split in counted],
+        np.concatenate(relevant),
+        np.concatenate(scores),
+        {**detail, "parts": told},
+    )
+
+
+def relevance(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Bools:
+    """Whether each recording has each class `[N, C]`.
+
+    >>> relevance([{"sound": ("dog", "rain")}, {}], "sound", ["cat", "dog", "rain"]).tolist()
+    [[False, True, True], [False, False, False]]
+    """
+    place = {name: number for number, name in enumerate(classes)}
+    relevant = np.zeros((len(labels), len(classes)), dtype=bool)
+    for row, each in zip(relevant, labels, strict=True):
+        row[[place[name] for name in each.get(kind, ()) if name in place]] = True
+    return relevant
