@@ -51,7 +51,9 @@ def evaluate(
     encoders = _named(asked)
     with bar("recordings") as told:
         index = Index.open(*data)
-        results = compare(encoders, index, tasks, protocols, folds=folds, progress=told)
+        results = compare(
+            encoders, index, tasks, protocols, maps=bool(report), folds=folds, progress=told
+        )
     if json:
         show_json(reports.as_json(results))
     else:
@@ -64,7 +66,7 @@ def evaluate(
             name: Path(model) / "metrics.csv" for name, model in zip(encoders, asked, strict=True)
         }
         curves = {name: path for name, path in runs.items() if path.is_file()}
-        note(f"The report is {reports.write(results, report, curves)}.")
+        note(f"The report is {reports.write(results, report, curves, index=index)}.")
 
 
 def _named(models: tuple[str, ...]) -> dict[str, Encoder]:

@@ -9,7 +9,7 @@ is written.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from clara.audio import io
 from clara.errors import DataError
 from clara.evaluate.metrics import Floats, Ints
 from clara.files import replacing
+from clara.hashes import hashed
 from clara.records import Scores
 from clara.shards import Index
 
@@ -49,48 +50,75 @@ class Clip(NamedTuple):
 
 
 def choose(
-    ways: Sequence[tuple[str, Floats, Floats, Sequence[Ints]]],
-    recordings: Sequence[tuple[str, tuple[str, ...]]],
+    audio: Floats,
+    rows: Floats,
+    keys: Sequence[str],
     texts: Sequence[str],
+    answers: tuple[Sequence[Ints], Sequence[Ints]],
 ) -> list[dict[str, Any]]:
     """The queries to show, for each direction the right ones first, as JSON values.
 
     Args:
-        ways: "text_to_audio" or "audio_to_text", the rows of the queries `[Q, D]` and of the
-            gallery `[G, D]`, and the places of each query's answers in the gallery.
-        recordings: "corpus/key" of each member of the audio side, and its texts.
-        texts: Of each member of the text side.
+        audio: Of the recordings `[N, D]`.
+        rows: Of the texts `[M, D]`.
+        keys: "corpus/key" of each recording.
+        texts: Of each row.
+        answers: Of each text the places of its recordings, and of each recording those of its
+            texts.
 
     Returns:
-        Of each: "way", "query", "rank" of the nearest right answer (from 1), "gallery" (its size),
-        "answers" (the nearest ones, each with "right" and "likeness"), and "wanted", the nearest
-        right answer, where it is not among them. Queries and answers hold either "text", or
-        "recording" and "texts".
+        Of each: "way" ("text_to_audio" or "audio_to_text"), "query", "rank" of the nearest right
+        answer (from 1), "gallery" (its size), "answers" (the nearest ones, each with "right" and
+        "likeness"), and "wanted", the nearest right answer, where it is not among them. Queries and
+        answers hold either "text", or "recording" and "texts".
     """
-    spoken = [{"recording": key, "texts": list(own)} for key, own in recordings]
-    written = [{"text": text} for text in texts]
-    found = []
-    for way, queries, gallery, answers in ways:
-        asked, members = (written, spoken) if way == "text_to_audio" else (spoken, written)
-        lots = [_lot(each) for each in asked]
-        order = sorted(range(len(queries)), key=lots.__getitem__)[:_ASKED]
-        mine: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-        for start in range(0, len(order), _TOGETHER):
-            rows = order[start : start + _TOGETHER]
-            for row, likeness in zip(rows, queries[rows] @ gallery.T, strict=True):
-                rank = _rank(likeness, answers[row])
-                if len(mine[rank == 1]) < EACH:
-                    example = _example(likeness, answers[row], rank, members)
-                    mine[rank == 1].append({"way": way, "query": asked[row], **example})
-            if min(map(len, mine.values())) == EACH:
-                break
-        found += mine[True] + mine[False]
-    return found
+
+    def written(place: int) -> dict[str, Any]:
+        return {"text": texts[place]}
+
+    def spoken(place: int) -> dict[str, Any]:
+        return {"recording": keys[place], "texts": [texts[t] for t in answers[1][place].tolist()]}
+
+    ways = {
+        "text_to_audio": _Way(_lots(texts), rows, audio, answers[0], written, spoken),
+        "audio_to_text": _Way(_lots(keys), audio, rows, answers[1], spoken, written),
+    }
+    return [
+        {"way": name, **each}
+        for name, way in ways.items()
+        for each in sorted(_shown(way), key=lambda each: each["rank"] != 1)
+    ]
 
 
-def _lot(query: Mapping[str, Any]) -> str:
-    what = str(query.get("text") or query["recording"])
-    return hashlib.sha256(what.encode(errors="replace")).hexdigest()
+class _Way(NamedTuple):
+    """A direction: queries in the order of the draw, where they look, and how both are told."""
+
+    order: Ints
+    queries: Floats
+    gallery: Floats
+    answers: Sequence[Ints]
+    asked: Callable[[int], dict[str, Any]]
+    member: Callable[[int], dict[str, Any]]
+
+
+def _shown(way: _Way) -> Iterator[dict[str, Any]]:
+    """The first queries whose nearest answer is right, and the first whose nearest is wrong."""
+    room = {True: EACH, False: EACH}
+    for start in range(0, min(len(way.order), _ASKED), _TOGETHER):
+        part = way.order[start : start + _TOGETHER]
+        for row, likeness in zip(part.tolist(), way.queries[part] @ way.gallery.T, strict=True):
+            rank = _rank(likeness, way.answers[row])
+            if room[rank == 1]:
+                room[rank == 1] -= 1
+                example = _example(likeness, way.answers[row], rank, way.member)
+                yield {"query": way.asked(row), **example}
+        if not any(room.values()):
+            return
+
+
+def _lots(names: Sequence[str]) -> Ints:
+    """The order of the draw: that of the hash of what each query is."""
+    return np.argsort(hashed(names), kind="stable")
 
 
 def _rank(likeness: Floats, answers: Ints) -> int:
@@ -101,7 +129,7 @@ def _rank(likeness: Floats, answers: Ints) -> int:
 
 
 def _example(
-    likeness: Floats, answers: Ints, rank: int, members: Sequence[Mapping[str, Any]]
+    likeness: Floats, answers: Ints, rank: int, member: Callable[[int], dict[str, Any]]
 ) -> dict[str, Any]:
     right = np.zeros(len(likeness), dtype=bool)
     right[answers] = True
@@ -110,12 +138,12 @@ def _example(
     near = near[np.lexsort((right[near], -likeness[near]))][:SHOWN]
     best = answers[likeness[answers].argmax()]
 
-    def member(place: int) -> dict[str, Any]:
+    def answer(place: int) -> dict[str, Any]:
         told = {"right": bool(right[place]), "likeness": round(float(likeness[place]), 4)}
-        return {**members[place], **told}
+        return {**member(place), **told}
 
-    wanted = {} if rank <= SHOWN else {"wanted": member(int(best))}
-    shown = [member(place) for place in near.tolist()]
+    wanted = {} if rank <= SHOWN else {"wanted": answer(int(best))}
+    shown = [answer(place) for place in near.tolist()]
     return {"rank": rank, "gallery": len(likeness), "answers": shown, **wanted}
 
 

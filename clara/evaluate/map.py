@@ -8,11 +8,11 @@ apart the two are is told as a number.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from clara.embed import Encoder
 from clara.errors import UsageError
 from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.metrics import Floats
@@ -55,30 +55,30 @@ class Map:
     total: int
     gap: float | None
 
-    def of(self, encoder: str) -> Map:
-        """The same map under another name of its model."""
-        return replace(self, encoder=encoder)
 
-
-def draw(task: Task, encoder: Encoder, data: EmbeddedIndex, scores: Scores) -> Map | None:
-    """The map of a task that was just measured; None if it has too few recordings.
+def draw(task: Task, data: EmbeddedIndex, scores: Sequence[Scores]) -> list[Map]:
+    """The map of a task that was just measured; none if it has too few recordings with a class.
 
     Args:
         task: What was asked.
-        encoder: The model.
-        data: Its embeddings, which it keeps.
-        scores: What was measured, by a protocol that names classes.
+        data: The embeddings, which are kept.
+        scores: What was measured; those by prompts say what the map's prompts ask with.
     """
-    classes = [str(name) for name in scores.detail.get("classes", ())]
+    named = [each for each in scores if each.detail.get("classes")]
+    if not named:
+        return []
+    asked = next((each for each in named if each.detail.get("templates")), named[0])
+    classes = [str(name) for name in asked.detail["classes"]]
+    numbers = {name: number for number, name in enumerate(classes)}
     parts = [data.counted(task.corpus, split).rows for split in data.headline(task)]
     found = [
-        (part.vectors[row], classes.index(label), str(part.keys[row]))
+        (part.vectors[row], numbers[label], str(part.keys[row]))
         for part in parts
         for row, label in enumerate(_label(each, task.target) for each in part.labels)
-        if label in classes
+        if label in numbers
     ]
     if len(found) < _FEWEST:
-        return None
+        return []
     # A draw that is the same for every model, so that their maps show the same recordings.
     lots = [hashlib.sha256(key.encode(errors="replace")).digest() for *_, key in found]
     chosen = [found[row] for row in sorted(range(len(found)), key=lots.__getitem__)[:MOST]]
@@ -86,17 +86,17 @@ def draw(task: Task, encoder: Encoder, data: EmbeddedIndex, scores: Scores) -> M
     present = [int(label) for label in np.argsort(-counts, kind="stable") if counts[label]]
     place = {label: number for number, label in enumerate(present)}
     audio = np.stack([vector for vector, *_ in chosen]).astype(np.float64)
-    template = str(next(iter(scores.detail.get("templates", ())), "{label}"))
+    template = str(next(iter(asked.detail.get("templates", ())), "{label}"))
     names = [classes[label] for label in present]
-    texts = _texts(encoder, [_sentence(task.target, template, name) for name in names])
+    texts = _texts(data, [_sentence(task.target, template, name) for name in names])
     centred, gap = _centred(audio), None
     if len(texts):
         gap = float(_unit(audio.mean(axis=0)) @ _unit(texts.mean(axis=0)))
         centred = np.concatenate([centred, _centred(texts)])
     plane, method = _plane(centred)
-    return Map(
-        task=scores.task,
-        encoder=scores.encoder,
+    made = Map(
+        task=asked.task,
+        encoder=asked.encoder,
         method=method,
         classes=tuple(names),
         audio=plane[: len(audio)],
@@ -107,6 +107,7 @@ def draw(task: Task, encoder: Encoder, data: EmbeddedIndex, scores: Scores) -> M
         total=len(found),
         gap=gap,
     )
+    return [made]
 
 
 def _label(labels: Labels, kind: str) -> str:
@@ -117,10 +118,10 @@ def _sentence(kind: str, template: str, label: str) -> str:
     return prompt(template, (language_name(label) or label) if kind == "language" else label)
 
 
-def _texts(encoder: Encoder, sentences: list[str]) -> Floats:
+def _texts(data: EmbeddedIndex, sentences: list[str]) -> Floats:
     """Rows of the prompts `[C, D]`; none if the encoder has no text side."""
     try:
-        return encoder.text(sentences).astype(np.float64)
+        return data.text(sentences).astype(np.float64)
     except UsageError:
         return np.empty((0, 0))
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from clara import __version__
 from clara.errors import DataError
+from clara.evaluate.examples import save_clips
 from clara.evaluate.figures import MAIN_FIGURES, interval, primary
-from clara.evaluate.page import page
+from clara.evaluate.page.listening import CLIPS
+from clara.evaluate.page.whole import page
 from clara.evaluate.run import Results
-from clara.pictures.html import save
+from clara.pictures.html import make_folder, save
+from clara.shards import Index
 
 
 def rows(results: Results) -> list[dict[str, object]]:
@@ -50,13 +53,20 @@ def as_json(results: Results) -> dict[str, Any]:
     }
 
 
-def write(results: Results, folder: Path, curves: Mapping[str, Path] | None = None) -> Path:
-    """Writes `scores.json` and `index.html` into a folder.
+def write(
+    results: Results,
+    folder: Path,
+    curves: Mapping[str, Path] | None = None,
+    *,
+    index: Index | None = None,
+) -> Path:
+    """Writes `scores.json` and `index.html` into a folder, and what the page lets one listen to.
 
     Args:
         results: What was measured.
         folder: Is made if it is not there.
         curves: Name of a model to the `metrics.csv` of its training.
+        index: The recordings, for the clips of the examples; none are kept without it.
 
     Returns:
         The page.
@@ -65,7 +75,10 @@ def write(results: Results, folder: Path, curves: Mapping[str, Path] | None = No
         UsageError: The folder is a file.
         DataError: It cannot be written to.
     """
-    html = page(results, {name: read_curves(path) for name, path in (curves or {}).items()})
+    make_folder(folder)
+    clips = save_clips(results.scores, index, folder / CLIPS) if index else {}
+    read = {name: read_curves(path) for name, path in (curves or {}).items()}
+    html = page(results, read, clips)
     return save(folder, html, "scores.json", as_json(results))
 
 

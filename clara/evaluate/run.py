@@ -10,6 +10,7 @@ from clara import rooms
 from clara.embed import Encoder
 from clara.errors import UsageError
 from clara.evaluate.embedded import EmbeddedIndex, label_sets, languages
+from clara.evaluate.map import Map, draw
 from clara.evaluate.tasks import KEYWORD, LANGUAGE, RETRIEVAL, SPOTTING, Task, choose
 from clara.records import Scores
 from clara.shards import Index
@@ -28,10 +29,11 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All that a run has measured, and what it could not measure."""
+    """All that a run has measured, what it could not measure, and maps if they were asked for."""
 
     scores: tuple[Scores, ...]
     missing: tuple[Missing, ...] = ()
+    maps: tuple[Map, ...] = ()
 
 
 class How(TypedDict, total=False):
@@ -59,6 +61,7 @@ def evaluate(
     protocols: Sequence[str] = (),
     *,
     beside: Sequence[Encoder] = (),
+    maps: bool = False,
     **how: Unpack[How],
 ) -> Results:
     """Measures an encoder. Each recording is embedded once, whatever the number of tasks.
@@ -70,6 +73,7 @@ def evaluate(
         protocols: How; those of each task if none are named.
         beside: Encoders that it is compared with: a fold that one of them was trained on counts for
             none.
+        maps: Draw the recordings and prompts of each task with classes, too.
         how: As in `How`.
 
     Raises:
@@ -83,19 +87,23 @@ def evaluate(
     data = EmbeddedIndex(encoder, index, beside=beside, **how)
     scores: list[Scores] = []
     missing = [Missing(name, "", encoder.name, why) for name, why in absent.items()]
+    drawn: list[Map] = []
     for task in chosen:
+        before = len(scores)
         for protocol in _fitting(task, protocols):
             measure = measures.get(protocol) or rooms.load("evaluate.protocols", protocol)
             try:
                 scores.append(measure(task, encoder, data))
             except UsageError as error:
                 missing.append(Missing(task.name, protocol, encoder.name, str(error)))
+        if maps:
+            drawn += draw(task, data, scores[before:])
     if not scores:
         reasons = dict.fromkeys(each.reason for each in missing)
         raise UsageError(
             " ".join(reasons) or "None of the tasks can be measured by these protocols."
         )
-    return Results(tuple(scores), tuple(missing))
+    return Results(tuple(scores), tuple(missing), tuple(drawn))
 
 
 def compare(
@@ -103,6 +111,8 @@ def compare(
     index: Index,
     tasks: Sequence[str] = ("all",),
     protocols: Sequence[str] = (),
+    *,
+    maps: bool = False,
     **how: Unpack[How],
 ) -> Results:
     """As `evaluate`, for several encoders on the same recordings and folds.
@@ -112,6 +122,7 @@ def compare(
         index: The recordings.
         tasks: Names of tasks, groups of tasks, or "all".
         protocols: How; those of each task if none are named.
+        maps: As in `evaluate`.
         how: As in `How`.
 
     Raises:
@@ -119,20 +130,22 @@ def compare(
     """
     scores: list[Scores] = []
     missing: list[Missing] = []
+    drawn: list[Map] = []
     refused: list[UsageError] = []
     for name, encoder in encoders.items():
         try:
             others = list(encoders.values())
-            found = evaluate(encoder, index, tasks, protocols, beside=others, **how)
+            found = evaluate(encoder, index, tasks, protocols, beside=others, maps=maps, **how)
         except UsageError as error:
             refused.append(error)
             missing.append(Missing("", "", name, str(error)))
             continue
         scores += [replace(each, encoder=name) for each in found.scores]
         missing += [replace(each, encoder=name) for each in found.missing]
+        drawn += [replace(each, encoder=name) for each in found.maps]
     if not scores and refused:
         raise refused[0]
-    return Results(tuple(scores), tuple(missing))
+    return Results(tuple(scores), tuple(missing), tuple(drawn))
 
 
 def choose_tasks(index: Index, names: Sequence[str]) -> tuple[list[Task], dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -31,9 +32,20 @@ def document(title: str, body: Sequence[str]) -> str:
 
 
 def section(title: str, content: str, note: str = "") -> str:
-    """A heading, plain text in small print if there is any, and HTML."""
+    """A heading, plain text in small print if there is any, and HTML; `contents` leads to it."""
     told = f'<p class="small muted">{escape(note)}</p>' if note else ""
-    return f"<section><h2>{escape(title)}</h2>{told}{content}</section>"
+    place = f' id="{_anchor(title)}"'
+    return f"<section{place}><h2>{escape(title)}</h2>{told}{content}</section>"
+
+
+def contents(titles: Sequence[str]) -> str:
+    """Links to sections by their titles."""
+    links = "".join(f'<li><a href="#{_anchor(each)}">{escape(each)}</a></li>' for each in titles)
+    return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
+
+
+def _anchor(title: str) -> str:
+    return "-".join(re.findall(r"\w+", title.casefold()))
 
 
 def card(title: str, picture: str, note: str = "") -> str:

@@ -19,6 +19,7 @@ from clara.embed import Encoder
 from clara.errors import UsageError
 from clara.evaluate import intervals, seen
 from clara.evaluate.embedded import EmbeddedIndex
+from clara.evaluate.examples import choose
 from clara.evaluate.metrics import Bools, Floats, Ints, precision_at, ranked
 from clara.evaluate.scoring import task_name
 from clara.evaluate.tasks import Task
@@ -95,6 +96,9 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
             ),
             "left_out": left_out,
             "overlap": _summed([data.overlap(*each) for each in splits.items()]),
+            "examples": choose(
+                gallery.audio, rows, gallery.keys, gallery.texts, (of_text, of_audio)
+            ),
             "met": seen.most({data.met(corpus, names) for corpus, names in splits.items()}),
         },
         outcomes=Outcomes.over(gallery.texts, found, groups=keys, figure="text_to_audio_recall@1"),

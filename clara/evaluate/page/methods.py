@@ -1,0 +1,72 @@
+"""All that the figures rest on, folded away, and what could not be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from clara.evaluate.page.words import how
+from clara.evaluate.run import Missing
+from clara.pictures import html
+from clara.pictures.html import foreign
+from clara.pictures.svg import percent
+from clara.records import Scores
+
+_TOLD_ELSEWHERE = ("confusion", "primary", "majority", "examples", "by_language")
+_SHARES = ("accuracy", "by_template", "cross_validated", "chance_audio_to_text")
+_FACTS = {
+    "parts": "tested on",
+    "left_out": "recordings left out",
+    "overlap": "recordings whose source (left out) or speaker was trained on",
+    "by_template": "accuracy by template",
+    "example": "for instance",
+    "grouped_by": "kept on one side by",
+    "captions": "captions asked with",
+}
+
+
+def blocks(scores: Sequence[Scores]) -> str:
+    """One block for each score."""
+    return "".join(
+        f"<details><summary>{foreign(each.task)} · {foreign(how(each))}</summary>"
+        f"<dl>{_facts(each)}</dl></details>"
+        for each in scores
+    )
+
+
+def missing(found: Sequence[Missing]) -> str:
+    """What was asked for and could not be measured, and why."""
+    shown = "".join(
+        f"<li><b>{' · '.join(map(foreign, filter(None, (m.task, m.protocol, m.encoder))))}</b>: "
+        f"{foreign(m.reason)}</li>"
+        for m in found
+    )
+    return f"<ul>{shown}</ul>" if shown else ""
+
+
+def _facts(scores: Scores) -> str:
+    told = {key: value for key, value in scores.detail.items() if key not in _TOLD_ELSEWHERE}
+    return "".join(
+        f"<dt>{escape(_FACTS.get(key, key.replace('_', ' ')))}</dt><dd>{_value(key, value)}</dd>"
+        for key, value in told.items()
+        if value not in ({}, [], (), None)
+    )
+
+
+def _value(key: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        return "<br>".join(f"{foreign(str(k))}: {_value(key, v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], Mapping):
+            return _small_table(key, value)
+        return ", ".join(_value(key, each) for each in value)
+    if isinstance(value, float):
+        return percent(value) if key in _SHARES else f"{value:.4g}"
+    return foreign({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value))
+
+
+def _small_table(key: str, rows: Sequence[Mapping[str, object]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [[_value(name, row.get(name, "")) for name in columns] for row in rows]
+    head = [escape(name.replace("_", " ")) for name in columns]
+    return html.table(head, lines, [False] * len(columns), _FACTS.get(key, key))
