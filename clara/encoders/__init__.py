@@ -35,7 +35,7 @@ def open(name: str | Path) -> Encoder:
     """
     folder = Path(name)
     name = str(name)
-    if folder.is_dir() and name != _BASELINE:
+    if name not in ("", _BASELINE) and folder.is_dir():
         kind = _kind(folder)
         return _made(kind, name) if kind else load(folder)
     kind, colon, where = name.partition(":")

@@ -61,7 +61,7 @@ class SentenceTransformers:
         self._window: int | None
         self.rate: int
         self._window, self.rate = self._hearing()
-        self._width = self._encode(["a sound"]).shape[1]  # not every model states it
+        self._width = self._read(["a sound"]).shape[1]  # not every model states it
         self.name = title(self._folder)
 
     @cached_property
@@ -81,7 +81,7 @@ class SentenceTransformers:
 
     def text(self, texts: Sequence[str]) -> Rows:
         """As `clara.embed.Encoder.text`."""
-        return embed_texts(texts, self._encode, width=self._width)
+        return embed_texts(texts, self._read, width=self._width)
 
     def seen(self, corpus: str, split: str) -> str:
         """Always "unknown"."""
@@ -117,6 +117,10 @@ class SentenceTransformers:
 
     def _hear(self, waves: list[Wave]) -> Rows:
         return self._encode([{"array": wave, "sampling_rate": self.rate} for wave in waves])
+
+    def _read(self, texts: list[str]) -> Rows:
+        # Said to be texts, or the library opens what is called like a recording that is there.
+        return self._encode([{"text": text} for text in texts])
 
     def _encode(self, inputs: Sequence[Any]) -> Rows:
         rows: Rows = self._model.encode(inputs, batch_size=16, show_progress_bar=False)

@@ -52,6 +52,15 @@ def save_clap(folder: Path, *, fusion: bool = False, seed: int = 0) -> Path:
     return folder
 
 
+def save_sentence_transformer(folder: Path, clap: Path) -> Path:
+    """The CLAP of a folder, as sentence-transformers saves it."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(clap), device="cpu", local_files_only=True)
+    model.save(str(folder), create_model_card=False)
+    return folder
+
+
 def roberta_tokenizer() -> Any:
     """RoBERTa's tokenizer, with no words longer than a byte."""
     import transformers
