@@ -7,6 +7,7 @@ import email.utils
 import http.client
 import json
 import socket
+import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -131,7 +132,7 @@ class Server:
 
         Raises:
             RequestError: No answer came, or one that is none.
-            UsageError: The server refuses the key, or has no such model or address.
+            UsageError: The server refuses the key, has no such model or address, or is not trusted.
         """
         request = _Request(
             f"{self.url}/chat/completions",
@@ -146,6 +147,11 @@ class Server:
                 raise self._meaning(error, str(payload.get("model"))) from None
         except (TimeoutError, urllib.error.URLError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                raise UsageError(
+                    f"Expected a certificate of {self.url} that is trusted but found: "
+                    f"{reason.verify_message}; SSL_CERT_FILE names certificates to trust."
+                ) from None
             slow = request.cut or isinstance(reason, TimeoutError)
             cause = "the server is too slow" if slow else "the server does not answer"
             raise RequestError(cause, silent=True) from None

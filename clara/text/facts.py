@@ -81,7 +81,7 @@ _ENDINGS = (
 )
 # Kinds whose values are common words, and what stands where nothing is known.
 _COMMON = (*_ALIKE, "age")
-_UNKNOWN = frozenset({"unknown", "unspecified", "undefined", "not specified", "n/a"})
+_UNKNOWN = frozenset({"unknown", "unspecified", "undefined", "not specified", "n/a", "other"})
 _TAG = re.compile(r"[a-z]{2,3}(?:[-_]\w+)*")
 _SOUND_OF = re.compile(r"^The sounds? of ")
 _SHARE = 0.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -355,3 +356,29 @@ def test_texts_that_are_no_text_go_through(chat):
     found = llm(chat, batch=1).map(SHOUT, texts, good)
     assert found[2] == "A" * 100_000
     assert found[4:] == ['"]', "{}"]
+
+
+def test_a_certificate_that_is_not_trusted_is_told_of(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    key, shown = tmp_path / "key.pem", tmp_path / "shown.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    made = [*command.split(), "-keyout", str(key), "-out", str(shown)]
+    subprocess.run(made, check=True, capture_output=True)
+    code = (
+        "import http.server, ssl, sys;"
+        "s = http.server.HTTPServer(('127.0.0.1', 0), http.server.BaseHTTPRequestHandler);"
+        "c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); c.load_cert_chain(*sys.argv[1:]);"
+        "s.socket = c.wrap_socket(s.socket, server_side=True);"
+        "print(s.server_port, flush=True); s.serve_forever()"
+    )
+    command = [sys.executable, "-c", code, str(shown), str(key)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        port = int(server.stdout.readline())
+        with pytest.raises(UsageError, match=r"certificate.*self.signed"):
+            llm(f"https://localhost:{port}/v1", tries=1).map(SHOUT, ["a"], good)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()

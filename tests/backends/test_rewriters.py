@@ -227,3 +227,18 @@ def test_a_recipe_makes_each_once(tmp_path):
     (tmp_path / "broken.db").write_text("no table" * 100)
     with pytest.raises(DataError, match="cache"):
         backend("rewriter", "openai", {**settings, "cache": str(tmp_path / "broken.db")})
+
+
+def test_a_model_that_says_the_question_again_is_refused(chat):
+    """Small models do; and all that has to be kept is in the question."""
+    rewriter = openai(chat.url, "shouting")
+    case = Case(Facts({"sound": ("rain",), "gender": ("woman",)}), "a", 1)
+    assert texts(rewriter.rewrite([case])) == expected([case])
+    assert rewriter.lost == {"the answer repeats the question": 1}
+    spoken = Case(Facts(spoken="KEEP: STYLE: DRAFT:"), "a", 1)
+    (question,) = (json.loads(chat.log[-1]["body"]["messages"][1]["content"]),)
+    assert question[0].startswith("Draft: ")
+    rewriter.rewrite([spoken])
+    (asked,) = json.loads(chat.log[-1]["body"]["messages"][1]["content"])
+    chat.plan({}, table={asked: 'A person says "KEEP: STYLE: DRAFT:"'})
+    assert texts(rewriter.rewrite([spoken])) == [('A person says "KEEP: STYLE: DRAFT:"',)]

@@ -260,6 +260,7 @@ def test_what_is_not_known_is_not_told():
     facts = facts_of(entry)
     assert dict(facts.labels) == {"gender": ("man",), "sound": ("unknown",)}
     assert facts.language == ""
+    assert not facts_of(Entry("a", Path("a.wav"), labels={"gender": ("other",)}))
     named = Entry("a", Path("a.wav"), labels={"language": ("Klingon", "xx", "pl")})
     assert facts_of(named).language == "Klingon and Polish"
 

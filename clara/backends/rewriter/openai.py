@@ -8,6 +8,7 @@ tries, or does not come at all, is the draft.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -28,6 +29,7 @@ _INSTRUCTION = (
     " example, 'A person saying \"It is raining\", background wind noise' may become 'Amidst wind"
     ' noise in the background, an individual declares, "It is raining"\'.'
 )
+_HEAD = re.compile(r"\b(?:Draft|Style|Keep):", re.IGNORECASE)
 _STYLES = (
     "plain",
     "vivid",
@@ -83,9 +85,11 @@ class OpenAI:
             for question, _ in questions
         }
         texts = [question for questions in asked for question, _ in questions]
-        answers = iter(
-            self.llm.map(_INSTRUCTION, texts, lambda text, answer: fault(answer, facts[text]))
-        )
+
+        def check(text: str, answer: str) -> str:
+            return _echoed(answer, facts[text]) or fault(answer, facts[text])
+
+        answers = iter(self.llm.map(_INSTRUCTION, texts, check))
         return [
             _different(
                 Sentence(answer, self.name) if (answer := next(answers)) else draft
@@ -102,6 +106,13 @@ def _questions(case: Case, drafts: tuple[Sentence, ...]) -> Iterator[tuple[str, 
         draft = drafts[number % len(drafts)]
         style = _STYLES[number % len(_STYLES)]
         yield f"Draft: {draft.text}\nStyle: {style}\nKeep: {keep}", draft
+
+
+def _echoed(answer: str, facts: Facts) -> str:
+    """Whether an answer is the question, or part of it: what is wrong with it, or "" if not."""
+    known = " ".join(facts.texts())
+    heads = _HEAD.findall(answer)
+    return "repeats the question" if len(heads) > len(_HEAD.findall(known)) else ""
 
 
 def _kept(facts: Facts) -> Iterator[str]:
