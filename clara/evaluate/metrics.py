@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clara.evaluate.ranking import both_ways
+
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _COLUMNS = 32  # classes that are turned at once
-_CHUNK = 1024  # queries ranked at once, so that memory stays bounded
 
 
 def accuracy(truth: Ints, predicted: Ints) -> float:
@@ -240,20 +241,9 @@ def ranked(queries: Floats, gallery: Floats, relevant: Sequence[Ints], k: int) -
         `[Q, min(k, G)]`, best rank first.
     """
     assert len(queries) == len(relevant)
-    k = min(k, len(gallery))
-    out = np.zeros((len(queries), k), dtype=bool)
-    for start in range(0, len(queries), _CHUNK):
-        scores = queries[start : start + _CHUNK] @ gallery.T
-        answers = np.zeros(scores.shape, dtype=bool)
-        for row, places in enumerate(relevant[start : start + _CHUNK]):
-            answers[row, places] = True
-        # The smallest step down puts an answer behind what it ties with.
-        scores = np.where(answers, np.nextafter(scores, scores.dtype.type(-np.inf)), scores)
-        best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-        best = np.take_along_axis(best, order, axis=1)
-        out[start : start + _CHUNK] = np.take_along_axis(answers, best, axis=1)
-    return out
+    own = np.repeat(np.arange(len(relevant)), [len(places) for places in relevant])
+    pairs = own, np.concatenate([np.zeros(0, np.int64), *relevant])
+    return both_ways(queries, gallery, pairs, k, one_way=True)[0]
 
 
 def recall_at(hits: Bools, k: int) -> float:

@@ -45,8 +45,7 @@ def both_ways(
     Args:
         left: Rows `[N, D]`.
         right: Rows `[M, D]`.
-        pairs: Who belong together: places on the left `[P]` and on the right `[P]`, each pair once
-            and each row in at least one.
+        pairs: Who belong together: places on the left `[P]` and on the right `[P]`, each pair once.
         k: How many ranks.
         one_way: Only the rows on the left look; what is returned for the right says nothing.
 

@@ -20,7 +20,8 @@ from clara.errors import UsageError
 from clara.evaluate import intervals, seen
 from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.examples import choose
-from clara.evaluate.metrics import Bools, Floats, Ints, precision_at, ranked
+from clara.evaluate.metrics import Bools, Floats, Ints, precision_at
+from clara.evaluate.ranking import both_ways
 from clara.evaluate.scoring import task_name
 from clara.evaluate.tasks import Task
 from clara.records import Embeddings, Labels, Outcomes, Scores
@@ -65,10 +66,8 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
     recordings, texts = gallery.pairs
     rows = data.text(gallery.texts)
     of_text, of_audio = _split(texts, recordings), _split(recordings, texts)
-    ways = (
-        ("text_to_audio", ranked(rows, gallery.audio, of_text, max(_RANKS)), of_text),
-        ("audio_to_text", ranked(gallery.audio, rows, of_audio, max(_RANKS)), of_audio),
-    )
+    by_audio, by_text = both_ways(gallery.audio, rows, gallery.pairs, max(_RANKS))
+    ways = (("text_to_audio", by_text, of_text), ("audio_to_text", by_audio, of_audio))
     # The captions of one recording are no independent questions: they count as one.
     first = np.array([places[0] for places in of_text])
     values: dict[str, float] = {}
