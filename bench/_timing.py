@@ -102,7 +102,10 @@ def figure(value: float) -> str:
 
 
 def take_turns(
-    contenders: Mapping[str, Callable[[], int]], rounds: int
+    contenders: Mapping[str, Callable[[], int]],
+    rounds: int,
+    before: Callable[[], object] = lambda: None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Mapping[str, list[float]]:
     """Speeds of all contenders in each round, after one round that is not counted.
 
@@ -110,6 +113,8 @@ def take_turns(
         contenders: Each does some work and says how many units it did.
         rounds: How many are counted. The order is turned round from one to the next, so that
             nobody always follows the same neighbour.
+        before: Is called ahead of each turn, and not timed.
+        clock: Seconds; `time.process_time` counts those of computing, of all threads together.
 
     Returns:
         Of each contender, units per second in each round.
@@ -118,9 +123,10 @@ def take_turns(
     for turn in range(rounds + 1):
         names = list(contenders)
         for name in names if turn % 2 else reversed(names):
-            begun = time.perf_counter()
+            before()
+            begun = clock()
             units = contenders[name]()
-            speed = units / (time.perf_counter() - begun)
+            speed = units / (clock() - begun)
             if turn:
                 speeds[name].append(speed)
     return speeds

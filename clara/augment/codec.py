@@ -71,15 +71,22 @@ class Codec:
 
 
 def code(wave: Wave, rate: int, form: str, level: float) -> Wave:
-    """A wave `[T]` through the codec `form` at a compression from 0 to 0.95, `[T]`."""
+    """A wave `[T]` through the codec `form` at a compression from 0 to 0.95, `[T]`.
+
+    What is beyond -1 to 1 goes through quieter and comes out as loud as before; what is not finite
+    comes back as it was. Encoders take neither: that of MP3 ends the process.
+    """
+    peak = np.abs(wave).max(initial=np.float32(1))
+    if not np.isfinite(peak):
+        return wave
     stream = io.BytesIO()
     container, subtype = _CODECS[form]
     with soundfile.SoundFile(
         stream, "w", rate, 1, subtype, format=container, compression_level=level
     ) as file:
         for start in range(0, len(wave), _PIECE):
-            file.write(wave[start : start + _PIECE])
+            file.write(wave[start : start + _PIECE] / peak)
     stream.seek(0)
     heard, _ = soundfile.read(stream, dtype="float32")
-    heard = heard[: len(wave)]
+    heard = heard[: len(wave)] * peak
     return np.pad(heard, (0, len(wave) - len(heard)))

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clara.errors import UsageError
+from clara.configs import expect
 from clara.records import Labels, Sample, Wave
 
 __all__ = ["Mix"]
 
+# A level below this share of that of the speech.
+_SILENT = 1e-30
 _SOUND_OF = re.compile(r"^The sounds? of ")
 
 
@@ -44,11 +46,9 @@ class Mix:
     high: float = 0.8
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high <= 1:
-            raise UsageError(
-                f"Expected 0 <= low <= high <= 1 for the weight of the background but found "
-                f"low={self.low:g} and high={self.high:g}."
-            )
+        found = f"low={self.low:g} and high={self.high:g}"
+        right = 0 <= self.low <= self.high <= 1
+        expect(right, "0 <= low <= high <= 1 for the weight of the background", found)
 
     def __call__(self, speech: Sample, background: Sample, rng: np.random.Generator) -> Sample:
         """The mixture, as long as `speech`; its texts are those of `speech`, each with background.
@@ -58,12 +58,19 @@ class Mix:
             background: What lies behind, at the same rate. It is repeated where it is shorter and
                 cut at a random place where it is longer.
             rng: Draws the weight, the place, and for each text which text of the background.
+
+        Raises:
+            UsageError: The background is of another rate, or has no sound or no text.
         """
-        assert speech.rate == background.rate, "expected both at the same rate"
+        rates = f"{background.rate} Hz"
+        expect(speech.rate == background.rate, f"a background at {speech.rate} Hz", rates)
+        full = len(background.wave) > 0 and len(background.texts) > 0
+        expect(full, "a background with sound and text", f"none in {background.key!r}")
         weight = rng.uniform(self.low, self.high)
         behind = _fit(background.wave, len(speech.wave), rng)
         loud, quiet = _level(speech.wave), _level(behind)
-        gain = loud / quiet if loud and quiet else 1.0
+        # What is so quiet that its numbers give out is silence.
+        gain = loud / quiet if loud and quiet > _SILENT * loud else 1.0
         wave: Wave = np.float32(1 - weight) * speech.wave + np.float32(weight * gain) * behind
         peak = np.abs(wave).max(initial=np.float32(1))
         return replace(

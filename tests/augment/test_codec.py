@@ -61,6 +61,23 @@ def test_each_row_has_its_codec(dice: Callable[..., Dice]) -> None:
         assert any(torch.equal(wave, other) for other in expected)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_what_encoders_do_not_take(form: str) -> None:
+    """That of MP3 ends the process at samples far beyond 1."""
+    loud = coloured(20_000)
+    loud /= np.abs(loud).max()
+    for gain in (2.0, 1e6, 1e30):
+        scaled = np.float32(gain) * loud
+        np.testing.assert_array_equal(
+            code(scaled, 16_000, form, 0.5),
+            code(scaled / np.abs(scaled).max(), 16_000, form, 0.5) * np.abs(scaled).max(),
+        )
+    for bad in (np.nan, np.inf):
+        broken = loud.copy()
+        broken[100] = bad
+        np.testing.assert_array_equal(code(broken, 16_000, form, 0.5), broken)
+
+
 def test_rates_that_a_codec_does_not_know(dice: Callable[..., Dice]) -> None:
     waves, lengths = torch.from_numpy(coloured(4000))[None], torch.tensor([4000])
     for rate in (22_050, 12_345):

@@ -18,7 +18,9 @@ def spectrum(wave: torch.Tensor, rate: int) -> tuple[torch.Tensor, torch.Tensor]
 
 
 @pytest.mark.parametrize("rate", [8000, 48_000])
-@pytest.mark.parametrize("band", [(300.0, 600.0), (1000.0, 1300.0), (700.0, 1400.0), (3000.0, 4000.0)])
+@pytest.mark.parametrize(
+    "band", [(300.0, 600.0), (1000.0, 1300.0), (700.0, 1400.0), (3000.0, 4000.0)]
+)
 def test_the_energy_of_the_band_is_gone(rate: int, band: tuple[float, float]) -> None:
     """But for edges as wide as a fifth of where the band begins, or 44 Hz."""
     waves = torch.randn(1, 2 * rate, generator=torch.Generator().manual_seed(0))

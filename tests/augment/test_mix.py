@@ -107,6 +107,28 @@ def test_silence_stays_finite() -> None:
         assert np.isfinite(mixed.wave).all()
 
 
+def test_a_background_that_will_not_do() -> None:
+    empty = dataclasses.replace(sound(), wave=np.zeros(0, np.float32))
+    wordless = dataclasses.replace(sound(), texts=())
+    other = dataclasses.replace(sound(), rate=RATE * 2)
+    for behind, message in [
+        (empty, "a background with sound and text but found none in 'b/2'"),
+        (wordless, "a background with sound and text but found none in 'b/2'"),
+        (other, "a background at 8000 Hz but found 16000 Hz"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            Mix()(speech(), behind, np.random.default_rng(0))
+    none = speech(np.zeros(0, np.float32))
+    assert Mix()(none, sound(), np.random.default_rng(0)).wave.shape == (0,)
+
+
+def test_numbers_that_nearly_give_out() -> None:
+    for front, behind in [(1.0, 1e-42), (1e-30, 1.0), (1.0, 1e-30), (1e6, 1e-6)]:
+        samples = speech(noise(1, 1, front)), sound(noise(1, 2, behind))
+        mixed = Mix(0.5, 0.5)(*samples, np.random.default_rng(0))
+        assert np.isfinite(mixed.wave).all()
+
+
 def test_every_text_says_what_lies_behind() -> None:
     front = speech(None, 'A woman saying "hi" in a sad voice', "Hi.", "हाँ")
     behind = sound(None, "The sounds of rain and wind")

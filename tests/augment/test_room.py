@@ -172,6 +172,70 @@ def test_every_row_draws_for_itself(dice: Callable[..., Dice]) -> None:
         assert not made[:, 2].any()
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("level", [1e-38, 1e-30, 1e6, 1e15])
+def test_levels_far_from_1(name: str, level: float, dice: Callable[..., Dice]) -> None:
+    waves, lengths = batch()
+    made, _ = rooms.load("augment", name)().on_batch(level * waves, lengths, RATE, dice(8))
+    assert made.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_that_is_not_finite_spoils_no_other(name: str, dice: Callable[..., Dice]) -> None:
+    chain = Chain.parse([f"{name} 1"])
+    waves, lengths = batch()
+    broken = waves.clone()
+    broken[0, 100], broken[1, 100] = float("nan"), float("inf")
+    for apply in (chain._by_row, chain._together):
+        expected, new = apply(waves, lengths, RATE, dice(8), False)
+        made, sizes = apply(broken, lengths, RATE, dice(8), False)
+        assert sizes.tolist() == new.tolist()
+        assert torch.equal(made[2:], expected[2:])
+
+
+def test_a_batch_may_be_written_over(dice: Callable[..., Dice]) -> None:
+    waves, lengths = batch()
+    for lines in (["gain 1", "time_mask 1", "clipping 1", "reverb 0.5"], ["speed 1"]):
+        chain = Chain.parse(lines)
+        expected, new = chain.on_batch(waves, lengths, RATE, dice(8))
+        ours = waves.clone()
+        made, sizes = chain.on_batch(ours, lengths, RATE, dice(8), overwrite=True)
+        assert torch.equal(made, expected)
+        assert sizes.tolist() == new.tolist()
+        assert (made.data_ptr() == ours.data_ptr()) == (made.shape == ours.shape)
+        whole, _ = chain._together(waves.clone(), lengths, RATE, dice(8), True)
+        assert_same_sound(whole, chain._together(waves, lengths, RATE, dice(8), False)[0])
+
+
+def test_what_is_behind_a_length_is_not_heard(dice: Callable[..., Dice]) -> None:
+    waves, lengths = batch()
+    dirty = waves + (torch.arange(8000) >= lengths[:, None]) * 9.0
+    for overwrite in (False, True):
+        for apply in (everything()._by_row, everything()._together):
+            expected, _ = apply(waves, lengths, RATE, dice(8), False)
+            made, _ = apply(dirty.clone(), lengths, RATE, dice(8), overwrite)
+            assert torch.equal(made, expected)
+
+
+def test_batches_that_are_none(dice: Callable[..., Dice]) -> None:
+    waves, lengths = batch()
+    for given, message in [
+        ((waves[0], lengths, RATE, dice(8)), r"waves \[rows, samples\] of float32"),
+        ((waves.half(), lengths, RATE, dice(8)), r"found torch\.float16"),
+        ((waves.bfloat16(), lengths, RATE, dice(8)), r"found torch\.bfloat16"),
+        ((waves.double(), lengths, RATE, dice(8)), r"found torch\.float64"),
+        ((waves, lengths[:3], RATE, dice(8)), "Expected 8 lengths of int64 on cpu"),
+        ((waves, lengths.float(), RATE, dice(8)), "Expected 8 lengths of int64 on cpu"),
+        ((waves, lengths.to("meta"), RATE, dice(8)), r"\[8\] on meta"),
+        ((waves, lengths + 1, RATE, dice(8)), "lengths from 0 to 8000 but found 1 to 8001"),
+        ((waves, lengths - 1, RATE, dice(8)), "lengths from 0 to 8000 but found -1 to 7999"),
+        ((waves, lengths, 0, dice(8)), "a rate above 0 but found 0"),
+        ((waves, lengths, RATE, dice(7)), "dice for 8 rows but found 7"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            everything().on_batch(*given)
+
+
 def test_a_row_that_gets_nothing_stays_as_it_was(dice: Callable[..., Dice]) -> None:
     waves, lengths = batch()
     for chain in (Chain(), Chain.parse(["pitch 0", "speed 0"])):

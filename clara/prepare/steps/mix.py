@@ -61,7 +61,11 @@ class Mix:
         if not len(rows):
             desk.count(f"no background in the split {entry.split}")
             return
-        behind = index.sample(int(rng.choice(rows)), rate=self.rate)
+        try:
+            behind = index.sample(int(rng.choice(rows)), rate=self.rate)
+        except AudioError:
+            desk.count("a background could not be decoded")
+            return
         try:
             wave, rate = desk.load(entry, rate=self.rate)
             texts = tuple(captions(entry))
