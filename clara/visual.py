@@ -43,6 +43,8 @@ _PIXELS = 1 << 26
 _SOON = Fraction(1, 1000)
 # Times of a damaged file may lie centuries ahead, and a picture would be shown until then.
 _DAY = 86_400.0
+# No video is as long, and no container can count so far.
+_ENDLESS = 1e9
 # A slice that begins later is found by a jump to the whole picture before it.
 _FAR = 2.0
 # The picture that is compared: small enough to average out noise and grain.
@@ -104,7 +106,7 @@ def frames(
             metadata_errors="replace",
         ) as container:
             stream = next(filter(_moves, container.streams.video), None)
-            if stream is not None:
+            if stream is not None and start < _ENDLESS:
                 last = start + _DAY if end is None else min(end, start + _DAY)
                 yield from _sampled(_Reel(container, stream), rate, start, last)
     except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:

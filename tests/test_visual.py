@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
@@ -270,6 +271,11 @@ def test_damaged_files_end_in_frames_or_in_an_error(tmp_path, suffix):
         except AudioError:
             outcomes.add(None)
     assert {True, None} <= outcomes
+
+
+@pytest.mark.parametrize("start", [1e9, 1e15, 1e300, math.inf, math.nan])
+def test_slices_behind_the_end_of_all_videos_have_no_frames(greys, start):
+    assert list(visual.frames(greys, start=start)) == []
 
 
 def test_pictures_beyond_all_size_are_refused(tmp_path, greys, monkeypatch):
