@@ -22,6 +22,7 @@ from clara.errors import DataError
 from clara.evaluate.metrics import Floats, Ints
 from clara.files import replacing
 from clara.hashes import hashed
+from clara.pictures.html import make_folder
 from clara.records import Scores
 from clara.shards import Index
 
@@ -193,6 +194,7 @@ def save_clips(scores: Sequence[Scores], index: Index, folder: Path) -> dict[str
             break
         room -= len(content)
         name = f"clip-{hashlib.sha256(content).hexdigest()[:16]}.flac"
+        make_folder(folder)
         with replacing(folder / name) as file:
             file.write(content)
         clips[key] = Clip(name, float(seconds[row]), licences[1][licences[0][row]])
