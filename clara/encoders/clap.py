@@ -58,7 +58,7 @@ class Clap:
             )
         local: dict[str, Any] = {"local_files_only": True}
         with loading("a CLAP in the format of transformers", str(folder), "copy it again"):
-            # Without it a CLAP of the usual size would be made up first, and then be found to differ.
+            # Without it a CLAP of the usual size would be made up first, then found to differ.
             if library.AutoConfig.from_pretrained(folder, **local).model_type != "clap":
                 raise ValueError("a configuration of another kind of model")
             self._network: Any

@@ -3,13 +3,16 @@
 Elizalde et al., CLAP: learning audio concepts from natural language supervision, 2022; Natural
 language supervision for general-purpose audio representations, 2023.
 
-The release 1.3.4 pins numpy below 2 and transformers below 5, and wants torchaudio; but the network
-itself needs none of that, and only it is used: the package is installed without what it asks for.
+The release 1.3.4 pins numpy below 2 and transformers below 5, and imports torchaudio. Its network
+needs none of that, and only the network is used: the package is installed without what it asks for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -60,8 +63,9 @@ class MSClap:
         path = Path(checkpoint)
         weights = read(path, "model")
         try:
-            import msclap.models.clap as package
             import transformers
+
+            package = _package()
         except ImportError as error:
             found = ", ".join(map(installed, ("msclap", "torchlibrosa", "librosa", "transformers")))
             raise UsageError(
@@ -70,7 +74,7 @@ class MSClap:
                 f"{_INSTALL}."
             ) from error
         version = "2023" if any("htsat" in name for name in weights) else "2022"
-        config = Path(package.__file__).parents[1] / "configs" / f"config_{version}.yml"
+        config = Path(str(package.__file__)).parents[1] / "configs" / f"config_{version}.yml"
         self._settings = SimpleNamespace(**yaml.safe_load(config.read_text(encoding="utf-8")))
         text = self._settings.text_model
         beside = path.parent / text
@@ -140,6 +144,27 @@ class MSClap:
         return rows
 
 
+def _package() -> ModuleType:
+    """The module of the network; the package around it would import what need not be there."""
+    around = importlib.util.find_spec("msclap")
+    if around is None or not around.submodule_search_locations:
+        raise ImportError("there is no msclap")
+    place = Path(around.submodule_search_locations[0]) / "models"
+    name = "clara_msclap_models"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, place / "__init__.py")
+        assert spec is not None
+        assert spec.loader is not None
+        models = importlib.util.module_from_spec(spec)
+        sys.modules[name] = models
+        try:
+            spec.loader.exec_module(models)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return importlib.import_module(f"{name}.clap")
+
+
 def _network(package: ModuleType, settings: SimpleNamespace) -> Any:
     return package.CLAP(
         audioenc_name=settings.audioenc_name,
@@ -160,9 +185,12 @@ def _network(package: ModuleType, settings: SimpleNamespace) -> Any:
 @contextlib.contextmanager
 def _unfetched(package: ModuleType, tower: Any) -> Iterator[None]:
     """Hands the package an empty text model, where it would fetch one to overwrite it at once."""
-    library = package.AutoModel
-    package.AutoModel = SimpleNamespace(from_pretrained=lambda name: tower)  # type: ignore[attr-defined]
+    space = vars(package)
+    library = space["AutoModel"]
+    space["AutoModel"] = SimpleNamespace(from_pretrained=lambda name: tower)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.meshgrid")  # an old call that still does right
+            yield
     finally:
-        package.AutoModel = library  # type: ignore[attr-defined]
+        space["AutoModel"] = library
