@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,6 +154,16 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
     yield mounted
     subprocess.run(["umount", str(point)], check=False, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_llm() -> Iterator[str]:
+    """The address of a chat server in a process of its own, with tiny models (`tiny_llm.py`)."""
+    program = [sys.executable, str(Path(__file__).parent / "helpers" / "tiny_llm.py")]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        process.kill()
 
 
 @pytest.fixture(scope="session")

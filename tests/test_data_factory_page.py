@@ -96,6 +96,64 @@ def test_recipes_of_the_page(text: str, place: Path) -> None:
     assert made == {"source", *(name.rpartition(":")[0] or name for name in asked)}
 
 
+def test_a_captioner_and_a_chat_server_in_one_chain(
+    tmp_path: Path, blip_folder: Path, tiny_llm: str
+) -> None:
+    """The recipe of the page with real backends, tiny ones: each signs what it made, by name."""
+    pytest.importorskip("av")
+    from videos import video
+
+    (tmp_path / "videos").mkdir()
+    video(tmp_path / "videos" / "film.mp4", "red", "blue")
+    about = {"transcript": "Look there.", "language": "en", "labels": {"gender": "woman"}}
+    (tmp_path / "videos" / "film.json").write_text(json.dumps(about))
+    (text,) = (recipe for recipe in RECIPES if 'captioner = "blip"' in recipe)
+    for shown, tiny in {
+        '"Salesforce/blip-image-captioning-base"': f'"{blip_folder}", longest = 8',
+        '"http://localhost:8000/v1"': f'"{tiny_llm}", wait = 0.01',
+        "qwen2.5-7b-instruct": "both",
+    }.items():
+        assert shown in text
+        text = text.replace(shown, tiny)
+    (tmp_path / "films.toml").write_text(text)
+    report = make(tmp_path / "films.toml", tmp_path / "out", workers=1)
+    index = Index.open(report.out)
+    about = index.meta(0)["original_data"]
+    source, seen, described, translated = about[PROVENANCE]
+    assert source == {
+        "step": "source",
+        "corpus": "folder",
+        "key": "film.mp4",
+        "clara": clara.__version__,
+    }
+    assert seen["step"] == "visual"
+    assert seen["captioner"].startswith(f"blip:{blip_folder.name} (transformers ")
+    assert described["step"] == "describe"
+    assert translated["step"] == "translate"
+    assert translated["into"] == ["de", "ar"]
+    model = "openai:both"
+    assert seen["rewriter"] == described["rewriter"] == model
+    (fused,) = seen["wrote"][model]
+    assert seen["seen"]
+    assert all(scene["caption"] in fused for scene in seen["seen"])
+    assert len(described["wrote"][model]) == 3
+    texts = index.sample(0).texts
+    for line in (seen, described, translated):
+        assert {each for by in line["wrote"].values() for each in by} <= set(texts)
+    for made in (fused, *described["wrote"][model]):
+        assert made.startswith("On this recording (")
+        assert "Look there." in made
+    assert translated["wrote"][model] == [
+        f"Auf Deutsch: {made}" for made in (fused, described["wrote"][model][0])
+    ]
+    tables = translated["wrote"]["tables of languages"]
+    assert "Eine Frau sagt: „Look there.“" in tables
+    assert "امرأة تقول: «Look there.»" in tables
+    *_, last = steps(report)
+    assert last["counts"]["not translated into ar: the answer is in the wrong script"] == 2
+    assert last["counts"]["captions left to the tables of ar"] == 2
+
+
 def test_every_step_is_on_the_page_and_in_a_recipe() -> None:
     known = rooms.names("prepare.steps")
     named = re.findall(r"^\| `(\w+)` \|.*\|$", PAGE, re.MULTILINE)

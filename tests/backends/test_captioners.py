@@ -105,7 +105,7 @@ def test_blip_says_what_transformers_says(blip_folder, images):
         wanted.append(processor.decode(rows[0], skip_special_tokens=True).strip())
     captioner = BLIP(str(blip_folder), beams=2, longest=9)
     assert captioner.caption(images) == wanted
-    assert captioner.name == f"blip:{blip_folder}"
+    assert captioner.name == f"blip:{blip_folder.name} (transformers {version('transformers')})"
 
 
 def test_coca_says_what_open_clip_says(coca_folder, images):
@@ -122,7 +122,7 @@ def test_coca_says_what_open_clip_says(coca_folder, images):
         assert whole.startswith("<start_of_text>")
         wanted = whole.split("<end_of_text>")[0].removeprefix("<start_of_text>")
         assert said == " ".join(wanted.split())
-    assert captioner.name == f"coca:{coca_folder}"
+    assert captioner.name == f"coca:{coca_folder.name} (open_clip {open_clip.__version__})"
 
 
 def test_what_is_no_blip_says_so(blip_folder, tmp_path):

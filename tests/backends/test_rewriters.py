@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -35,16 +32,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    program = [sys.executable, str(Path(__file__).with_name("tiny_llm.py"))]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
 def openai(url, model="template", cache=None, **settings):
     given = {"wait": 0.01, "timeout": 30.0, "tries": 2} | settings
     return OpenAI(LLMConfig(url=url, model=model, **given), cache)
@@ -62,8 +49,8 @@ def authors(written):
     return {sentence.by for each in written for sentence in each}
 
 
-def test_the_contract_of_the_room(tiny):
-    made = {"rules": Rules(), "openai": openai(tiny)}
+def test_the_contract_of_the_room(tiny_llm):
+    made = {"rules": Rules(), "openai": openai(tiny_llm)}
     assert set(rooms.names("backends.rewriter")) == set(made)
     for name, rewriter in made.items():
         assert rooms.load("backends.rewriter", name) is type(rewriter)
@@ -84,8 +71,8 @@ def test_rules_write_what_the_grammar_says():
     assert Rules().name.startswith("rules ")
 
 
-def test_a_model_that_does_as_asked_is_accepted(tiny):
-    rewriter = openai(tiny)
+def test_a_model_that_does_as_asked_is_accepted(tiny_llm):
+    rewriter = openai(tiny_llm)
     written = rewriter.rewrite(CASES)
     assert authors(written) == {"openai:template"}
     assert all(text.startswith("On this recording (") for each in texts(written) for text in each)
@@ -99,9 +86,9 @@ def test_a_model_that_does_as_asked_is_accepted(tiny):
     ("model", "causes"),
     [("random", {"the answer has not the shape asked for"}), ("guided", None)],
 )
-def test_what_a_random_model_says_is_refused_and_counted(tiny, model, causes):
+def test_what_a_random_model_says_is_refused_and_counted(tiny_llm, model, causes):
     pytest.importorskip("transformers")
-    rewriter = openai(tiny, model)
+    rewriter = openai(tiny_llm, model)
     written = rewriter.rewrite(CASES)
     assert texts(written) == expected(CASES)
     assert authors(written) == {Rules().name}
@@ -144,7 +131,7 @@ def test_a_server_in_trouble_is_asked_again_and_then_left(chat, plan, cause):
     assert rewriter.llm.counts.retries >= 1
 
 
-def test_a_server_that_comes_back_is_heard(chat, tiny):
+def test_a_server_that_comes_back_is_heard(chat, tiny_llm):
     questions = []
     openai_there = openai(chat.url)
     chat.plan({})
@@ -192,15 +179,15 @@ def test_what_is_asked_has_all_that_is_to_be_kept(chat):
     assert "rain (sound)" in asked
 
 
-def test_answers_are_kept_by_content(tiny, dead_chat, tmp_path):
-    first = openai(tiny, cache=tmp_path / "answers.db").rewrite(CASES)
+def test_answers_are_kept_by_content(tiny_llm, dead_chat, tmp_path):
+    first = openai(tiny_llm, cache=tmp_path / "answers.db").rewrite(CASES)
     again = openai(dead_chat, cache=tmp_path / "answers.db")
     assert again.rewrite(CASES) == first
     assert again.llm.counts.cached == 6
 
 
-def test_a_budget_leaves_the_rest_to_the_rules(tiny):
-    rewriter = openai(tiny, requests=2, batch=2, at_once=1)
+def test_a_budget_leaves_the_rest_to_the_rules(tiny_llm):
+    rewriter = openai(tiny_llm, requests=2, batch=2, at_once=1)
     written = rewriter.rewrite(CASES)
     by = [sentence.by for each in written for sentence in each]
     assert by.count("openai:template") == 4

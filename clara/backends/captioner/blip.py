@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from clara.backends._models import loading
+from clara.backends._models import loading, title
 from clara.backends.captioner import Image
 from clara.errors import MissingExtraError
 
@@ -56,7 +56,7 @@ class BLIP:
         self._network: Any = network.to(device).eval()
         self._device, self._beams, self._longest = device, beams, longest
         self._lock = threading.Lock()
-        self.name = f"blip:{model}"
+        self.name = f"blip:{title(model, network)} (transformers {library.__version__})"
 
     def caption(self, images: Sequence[Image]) -> list[str]:
         """As `clara.backends.captioner.Captioner`."""

@@ -59,7 +59,8 @@ class CoCa:
         self._network: Any = network.eval()
         self._device, self._longest = device, longest
         self._lock = threading.Lock()
-        self.name = f"coca:{model}" if whole else f"coca:{model}/{weights}"
+        name = Path(model).name if folder else model if whole else f"{model}/{weights}"
+        self.name = f"coca:{name} (open_clip {self._library.__version__})"
 
     def caption(self, images: Sequence[Image]) -> list[str]:
         """As `clara.backends.captioner.Captioner`.

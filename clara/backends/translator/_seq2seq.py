@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clara.backends._models import loading
+from clara.backends._models import loading, title
 from clara.errors import MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Seq2Seq:
         self._limit = int(network.config.max_position_embeddings)
         self._device, self._batch, self._beams = device, batch, beams
         self._lock = threading.Lock()
-        self.name = f"{what}:{model}"
+        self.name = f"{what}:{title(model, network)} (transformers {transformers.__version__})"
 
     def languages(self) -> list[str]:
         """The languages that it knows, as BCP 47 tags, sorted."""

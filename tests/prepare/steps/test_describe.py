@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,16 +28,6 @@ ENTRIES = [
 ]
 CAPTIONED = Entry("captioned", Path("c.wav"), texts=("A dog barks.", "Barking of a dog."))
 UNKNOWN = Entry("unknown", Path("u.wav"))
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    program = [sys.executable, str(Path(__file__).parents[2] / "backends" / "tiny_llm.py")]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-    process.kill()
-    process.wait()
-    process.stdout.close()
 
 
 @pytest.fixture
@@ -76,8 +64,8 @@ def test_what_cannot_be_described_passes_and_is_counted(desk):
     assert desk.counts == {"nothing new to say": 2}
 
 
-def test_a_server_rewrites_labels_and_captions(tiny, desk):
-    settings = {"url": tiny, "model": "template", "wait": 0.01}
+def test_a_server_rewrites_labels_and_captions(tiny_llm, desk):
+    settings = {"url": tiny_llm, "model": "template", "wait": 0.01}
     step = Describe("openai", 2, settings)
     described = list(step([ENTRIES[0], CAPTIONED, UNKNOWN], desk))
     for before, after in zip([ENTRIES[0], CAPTIONED], described, strict=False):
@@ -89,8 +77,8 @@ def test_a_server_rewrites_labels_and_captions(tiny, desk):
     assert desk.counts == {"sentences by openai:template": 4, "nothing new to say": 1}
 
 
-def test_what_a_server_cannot_do_the_rules_do_and_it_is_counted(tiny, desk):
-    settings = {"url": tiny, "model": "prose", "wait": 0.01, "tries": 2}
+def test_what_a_server_cannot_do_the_rules_do_and_it_is_counted(tiny_llm, desk):
+    settings = {"url": tiny_llm, "model": "prose", "wait": 0.01, "tries": 2}
     (described,) = Describe("openai", 2, settings)(ENTRIES[:1], desk)
     (by_rules,) = Describe("rules", 2)(ENTRIES[:1], Desk(Path()))
     assert described.texts == by_rules.texts

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import socket
-import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -35,15 +34,9 @@ UNKNOWN = Entry("unknown", Path("u.wav"))
 ENTRIES = [SPEECH, SOUND, CAPTIONED, UNKNOWN]
 
 
-@pytest.fixture(scope="module")
-def german():
-    program = [sys.executable, str(Path(__file__).parents[2] / "backends" / "tiny_llm.py")]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
-    url = f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-    yield {"url": url, "model": "german", "wait": 0.01}
-    process.kill()
-    process.wait()
-    process.stdout.close()
+@pytest.fixture
+def german(tiny_llm):
+    return {"url": tiny_llm, "model": "german", "wait": 0.01}
 
 
 @pytest.fixture

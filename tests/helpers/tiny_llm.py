@@ -1,9 +1,10 @@
 """A server that speaks OpenAI's chat protocol in front of tiny models, in a process of its own.
 
 Run as a program it prints its port and serves until it is killed. The models: "template" does what
-the rewriter asks for, by a template; "german" does what the translator asks for; "prose" talks of
-something else; "random" is a causal language model of transformers with random weights; "guided" is
-the same held to a JSON array of as many strings as it was asked, as some servers do.
+the rewriter asks for, by a template; "german" does what the translator asks for; "both" does
+either; "prose" talks of something else; "random" is a causal language model of transformers with
+random weights; "guided" is the same held to a JSON array of as many strings as it was asked, as
+some servers do.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ def template(text: str) -> str:
     draft = re.match(r"Draft: (.*)\n", text)[1]
     style = re.search(r"^Style: (.*)$", text, re.MULTILINE)[1]
     return f"On this recording ({style}): {draft}"
+
+
+def german(text: str) -> str:
+    """The text, which claims to be German."""
+    return f"Auf Deutsch: {text}"
 
 
 @cache
@@ -72,7 +78,10 @@ class Chat(BaseHTTPRequestHandler):
         if asked["model"] == "template":
             said = json.dumps([template(text) for text in json.loads(content)])
         elif asked["model"] == "german":
-            said = json.dumps([f"Auf Deutsch: {text}" for text in json.loads(content)])
+            said = json.dumps([german(text) for text in json.loads(content)])
+        elif asked["model"] == "both":
+            texts = json.loads(content)
+            said = json.dumps([(template if "Draft: " in text else german)(text) for text in texts])
         elif asked["model"] == "prose":
             said = "Sure! Here are your captions."
         elif asked["model"] == "guided":
