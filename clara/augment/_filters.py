@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
+from clara.augment import silence
+
 # The kernel that reads between samples, in Blackman's window: zero crossings to each side, and
 # where its band ends as a share of what the samples can hold.
 _CROSSINGS = 32
@@ -48,6 +50,15 @@ def convolve(waves: Tensor, kernels: Tensor, start: int = 0) -> Tensor:
     # What comes before is what the end of a block has turned round to.
     found: Tensor = torch.fft.irfft(spectra, fft)[..., taps - 1 :]
     return found.reshape(len(waves), -1)[:, :size]
+
+
+def reverberate(
+    waves: Tensor, lengths: Tensor, responses: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Each row `[T]` with its response `[K]`, as long as it was, and the lengths."""
+    # What comes later than the end of a row nobody hears.
+    kernels = pad_sequence([response[: waves.shape[1] + 1] for response in responses], True)
+    return silence(convolve(waves, kernels.to(waves)), lengths), lengths
 
 
 def band_pass(low: Tensor, high: Tensor, taps: Sequence[int], rate: int) -> Tensor:

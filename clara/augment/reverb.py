@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from clara.audio import io
-from clara.augment import Dice, silence
-from clara.augment._filters import convolve
+from clara.augment import Dice
+from clara.augment._filters import reverberate
 from clara.configs import expect, expect_within
 from clara.errors import UsageError
 
@@ -55,11 +54,7 @@ class Reverb:
         self, waves: Tensor, lengths: Tensor, rate: int, dice: Dice
     ) -> tuple[Tensor, Tensor]:
         """As `clara.augment.Acoustic.on_batch`."""
-        responses = self._drawn(rate, dice)
-        # What comes later than the end of a row nobody hears.
-        kernels = pad_sequence([response[: waves.shape[1] + 1] for response in responses], True)
-        wet = convolve(waves, kernels.to(waves))
-        return silence(wet, lengths), lengths
+        return reverberate(waves, lengths, self._drawn(rate, dice))
 
     def _drawn(self, rate: int, dice: Dice) -> list[Tensor]:
         """A response for each row."""

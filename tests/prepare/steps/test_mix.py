@@ -102,6 +102,15 @@ def test_a_recording_that_is_not_there_gets_no_background(sounds, speech, tmp_pa
     assert (desk.counts.total(), desk.skipped) == (1, [])
 
 
+def test_a_background_that_cannot_be_decoded_is_counted(sounds, speech, tmp_path):
+    for shard in sounds.rglob("*.tar"):
+        content = shard.read_bytes()
+        shard.write_bytes(content.replace(b"fLaC", b"none"))
+    desk = Desk(tmp_path / "made")
+    assert list(Mix(str(sounds))([speech], desk)) == [speech]
+    assert desk.counts == {"a background could not be decoded": 1}
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"background": ""}, {"background": "x", "low": 0.9}, {"background": "x", "share": 2}],
