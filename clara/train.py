@@ -8,6 +8,7 @@ same weights bit for bit as one that was not.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from clara import checkpoint
+from clara import checkpoint, gradients
 from clara.augment import Chain, Dice
 from clara.batches import Batches, DataConfig
 from clara.configs import expect, expect_within, to_json
@@ -28,7 +29,6 @@ from clara.errors import CheckpointError, DataError, UsageError
 from clara.files import locked, replacing, unwritable
 from clara.hashes import distinct
 from clara.logs import Logs, Pace
-from clara.loss import contrastive_loss
 from clara.model import ClaraModel, ModelConfig
 from clara.optim import OptimConfig, make_optimizer, rate_at
 from clara.records import Batch
@@ -48,7 +48,9 @@ class TrainConfig:
 
     Attributes:
         steps: Optimiser steps in all.
-        accumulate: Batches whose gradients are added before each step.
+        accumulate: Batches whose gradients are added before each step; each has its own loss.
+        pieces: In how many pieces a batch goes through the network. The loss is that of the whole
+            batch, and so are the gradients; the memory is that of a piece, for a third more time.
         precision: "bf16-mixed" where the hardware multiplies bfloat16 fast, else "32-true".
         log_every: Steps between rows of the logs.
         save_every: Steps between checkpoints; the last step always makes one.
@@ -58,6 +60,7 @@ class TrainConfig:
 
     steps: int = 100_000
     accumulate: int = 1
+    pieces: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     log_every: int = 20
     save_every: int = 500
@@ -65,7 +68,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        counts = ("steps", "accumulate", "log_every", "save_every", "validate_every")
+        counts = ("steps", "accumulate", "pieces", "log_every", "save_every", "validate_every")
         expect_within(self, 1, 10**9, *counts)
         expect_within(self, 0, 2**63 - 1, "seed")
 
@@ -225,7 +228,7 @@ def _augmented(
             dice = Dice.roll(generator, recipe.data.batch)
             waves, lengths = fabric.to_device([batch.waves, batch.wave_lengths])
             dice = dice[fabric.global_rank :: fabric.world_size]
-            waves, lengths = chain.on_batch(waves, lengths, rate, dice)
+            waves, lengths = chain.on_batch(waves, lengths, rate, dice, overwrite=True)
             batch = replace(batch, waves=waves, wave_lengths=lengths)
         yield batch
 
@@ -248,25 +251,23 @@ def _gradients(
     for part in range(parts):
         batch = next(stream)
         keys.extend(batch.keys)
-        with fabric.no_backward_sync(model, enabled=part < parts - 1):
-            waves, wave_lengths, tokens, token_lengths, text_ids, true_ids = fabric.to_device(
-                [
-                    batch.waves,
-                    batch.wave_lengths,
-                    batch.tokens,
-                    batch.token_lengths,
-                    batch.text_ids,
-                    batch.true_ids,
-                ]
+        inputs = gradients.Inputs(
+            *fabric.to_device([getattr(batch, name) for name in gradients.Inputs._fields])
+        )
+        alone = functools.partial(fabric.no_backward_sync, model)
+        with alone(enabled=part < parts - 1):
+            found = gradients.add(
+                model,
+                inputs,
+                lambda loss: fabric.backward(loss / parts),
+                pieces=recipe.train.pieces,
+                apart=alone,
             )
-            audio, text, scales = model(waves, wave_lengths, tokens, token_lengths)
-            loss = contrastive_loss(audio, text, scales, text_ids, true_ids)
-            if not loss.isfinite():
-                finite = (audio.isfinite() & text.isfinite()).all(1).tolist()
-                culprits = [key for key, fine in zip(batch.keys, finite, strict=True) if not fine]
-                raise _not_finite("loss", float(loss.detach()), step, culprits or batch.keys)
-            fabric.backward(loss / parts)
-        total += float(loss.detach()) / parts
+        if not found.loss.isfinite():
+            finite = (found.audio.isfinite() & found.text.isfinite()).all(1).tolist()
+            culprits = [key for key, fine in zip(batch.keys, finite, strict=True) if not fine]
+            raise _not_finite("loss", float(found.loss), step, culprits or batch.keys)
+        total += float(found.loss) / parts
     clip = recipe.optim.clip
     norm = fabric.clip_gradients(model, optimizer, max_norm=clip, error_if_nonfinite=False)
     assert norm is not None

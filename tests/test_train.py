@@ -126,7 +126,7 @@ def test_a_run_that_was_killed_ends_with_the_same_weights(
 
 @pytest.mark.slow
 def test_killed_again_and_again_while_it_writes(toy: Recipe, tmp_path: Path) -> None:
-    recipe = steps_of(toy, 12, accumulate=2, save_every=1, log_every=1)
+    recipe = steps_of(toy, 12, accumulate=2, pieces=3, save_every=1, log_every=1)
     train(recipe, tmp_path / "whole")
     for step in (3, 7):
         kill_after(start(tmp_path, recipe, tmp_path / "run"), step)
@@ -139,8 +139,9 @@ def test_killed_again_and_again_while_it_writes(toy: Recipe, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_two_devices_are_as_one(toy: Recipe, tmp_path: Path) -> None:
-    recipe = steps_of(without_dice(toy), 6, log_every=1, save_every=3, accumulate=2)
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_two_devices_are_as_one(toy: Recipe, tmp_path: Path, pieces: int) -> None:
+    recipe = steps_of(without_dice(toy), 6, log_every=1, save_every=3, accumulate=2, pieces=pieces)
     process = start(tmp_path, recipe, tmp_path / "two", devices=2)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0
@@ -388,7 +389,15 @@ def test_no_devices(toy: Recipe, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"steps": 0}, {"accumulate": 0}, {"save_every": 0}, {"log_every": -1}, {"seed": -1}]
+    "change",
+    [
+        {"steps": 0},
+        {"accumulate": 0},
+        {"pieces": 0},
+        {"save_every": 0},
+        {"log_every": -1},
+        {"seed": -1},
+    ],
 )
 def test_settings_that_make_no_sense(change: dict[str, int]) -> None:
     (name,) = change
