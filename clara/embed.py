@@ -6,6 +6,8 @@ Evaluation and search ask any object for `audio` and `text`; `Clara` is ours.
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ from torch import Tensor
 
 from clara import checkpoint
 from clara.audio import io
+from clara.configs import to_json
 from clara.errors import UsageError
 from clara.hashes import Hashes
 from clara.model import AudioTower, ClaraModel
@@ -29,6 +32,8 @@ from clara.text.phrases import prompt
 from clara.text.tokens import Tokens
 
 Rows = npt.NDArray[np.float32]
+Kept = Callable[[npt.NDArray[np.int64], Callable[[], Rows]], Rows]
+"""Gives the rows of some recordings of an index `[N]`, or has them made by what it is handed."""
 
 # Clips that together are longer do not go through the network at once, so that memory has an end.
 _SECONDS = 300
@@ -48,6 +53,10 @@ class Encoder(Protocol):
     `features` gives, if the encoder has that. Every call gives a new copy on the device that the
     encoder works on, with all parameters trainable and none shared with the encoder, which training
     the copy must leave as it is.
+
+    It may also have `hash`, a text that is the same for encoders that give the same rows and for no
+    others ("sha256:..." over weights, configuration and vocabulary): `clara.evaluate.cache` keeps
+    rows on disk under it, and reports tell it. Without one, or with an empty one, nothing is kept.
 
     Attributes:
         name: Of the model, for reports.
@@ -163,6 +172,16 @@ class Clara:
         """What its training recordings were cut from, numbered by `clara.hashes`: uint64 `[N]`."""
         return self.about.sources
 
+    @property
+    def hash(self) -> str:
+        """What decides its rows, weights as they are now: "sha256:..."."""
+        total = hashlib.sha256(json.dumps(to_json(self.model.config), sort_keys=True).encode())
+        total.update(self.tokens.to_bytes())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            total.update(f"\0{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
+            total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return f"sha256:{total.hexdigest()}"
+
     def seen(self, corpus: str, split: str) -> str:
         """Whether these recordings were trained on, from the checkpoint: as in `Scores.seen`."""
         splits = self.about.seen.get(corpus, {})
@@ -217,6 +236,7 @@ def embed_index(
     *,
     features: bool = False,
     progress: Callable[[int], None] | None = None,
+    kept: Kept | None = None,
 ) -> Embeddings:
     """All recordings of an index to rows, in the order of the index.
 
@@ -225,6 +245,7 @@ def embed_index(
         index: The recordings.
         features: Take what a probe rests on, `encoder.features`, instead of `encoder.audio`.
         progress: Told after each chunk how many recordings are done.
+        kept: Asked for the rows of each chunk, where they may be had without embedding.
     """
     encode = encoder.features if features else encoder.audio  # type: ignore[attr-defined]
     # Sorted by length over the whole index, so that a chunk pads little; 128 waves fit any memory.
@@ -232,8 +253,13 @@ def embed_index(
     vectors: Rows | None = None
     for start in range(0, len(order), 128):
         part = order[start : start + 128]
-        samples = (index.sample(int(i), rate=encoder.rate) for i in part)
-        rows = encode([(sample.wave, sample.rate) for sample in samples])
+
+        def make(part: npt.NDArray[np.int64] = part) -> Rows:
+            samples = (index.sample(int(i), rate=encoder.rate) for i in part)
+            made: Rows = encode([(sample.wave, sample.rate) for sample in samples])
+            return made
+
+        rows = kept(part, make) if kept else make()
         if vectors is None:
             vectors = np.empty((len(order), rows.shape[1]), np.float32)
         vectors[part] = rows

@@ -235,3 +235,15 @@ def test_an_empty_selection(encoder: Clara, tones: Path) -> None:
     index = Index.open(tones)
     with pytest.raises(UsageError, match="selection is empty"):
         embed_index(encoder, index.select(mask=np.zeros(len(index), bool)))
+
+
+def test_its_hash_is_of_its_weights_and_vocabulary(toy: Recipe) -> None:
+    torch.manual_seed(0)
+    one = Clara(ClaraModel(toy.model), Tokens.bytes_only(), About("toy"))
+    before = one.hash
+    assert one.hash == before == Clara(one.model, one.tokens, About("other name")).hash
+    with torch.no_grad():
+        next(one.model.parameters()).view(-1)[0] += 1e-3
+    assert one.hash != before
+    learned = Tokens.train(["a bell rings", "a bell"] * 4, 300)
+    assert one.hash != Clara(one.model, learned, About("toy")).hash

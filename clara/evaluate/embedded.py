@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clara import rooms
-from clara.embed import Encoder, embed_index
+from clara.embed import Encoder
 from clara.errors import DataError, UnknownNameError, UsageError
 from clara.evaluate import seen
+from clara.evaluate.cache import Cache
 from clara.evaluate.seen import TRAINED, Acquaintance
 from clara.evaluate.tasks import FOLDS, LANGUAGE, Task
 from clara.records import Embeddings, Labels
@@ -77,6 +78,7 @@ class EmbeddedIndex:
         progress: Told how many recordings of a split are embedded, and of how many.
         prompts: Which of the shipped sets of prompts classes are asked for with.
         seed: Of whatever is drawn while something is learned.
+        cache: Where embeddings are kept; nowhere if None.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class EmbeddedIndex:
         progress: Callable[[int, int], None] | None = None,
         prompts: Style = "paper",
         seed: int = 0,
+        cache: Cache | None = None,
     ) -> None:
         self.encoder = encoder
         self.index = index
@@ -97,6 +100,7 @@ class EmbeddedIndex:
         self.progress = progress
         self.prompts: Style = prompts
         self.seed = seed
+        self.cache = cache or Cache(None)
         self._parts: dict[tuple[str, str, bool], Part] = {}
         self._contact = Acquaintance(index)
         self._width = 0
@@ -292,7 +296,7 @@ class EmbeddedIndex:
     def _embed(self, corpus: str, split: str, features: bool) -> Part:
         view = self.index.select(corpora=[corpus]).select(splits=[split])
         tell = self.progress
-        rows = embed_index(
+        rows = self.cache.embed(
             self.encoder,
             view,
             features=features,

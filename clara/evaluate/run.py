@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 from clara import rooms
 from clara.embed import Encoder
 from clara.errors import UsageError
+from clara.evaluate.cache import Cache
 from clara.evaluate.embedded import EmbeddedIndex, label_sets, languages
 from clara.evaluate.map import Map, draw
 from clara.evaluate.tasks import KEYWORD, LANGUAGE, RETRIEVAL, SPOTTING, Task, choose
@@ -46,12 +47,14 @@ class How(TypedDict, total=False):
             averaged in the space of embeddings).
         seed: Of whatever is drawn while something is learned; 0 unless given.
         progress: Told how many recordings of a split are embedded, and of how many.
+        cache: Where embeddings are kept; nowhere unless given.
     """
 
     folds: Sequence[str]
     prompts: Style
     seed: int
     progress: Callable[[int, int], None] | None
+    cache: Cache | None
 
 
 def evaluate(

@@ -112,7 +112,12 @@ class Tokens:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `tokenizer.json`, whole or not at all; equal vocabularies give equal bytes."""
         with replacing(Path(path)) as file:
-            file.write(self._tokenizer.to_str(pretty=True).encode())
+            file.write(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of `tokenizer.json`."""
+        content: bytes = self._tokenizer.to_str(pretty=True).encode()
+        return content
 
     def encode(
         self, texts: Sequence[str], limit: int = 128
