@@ -257,7 +257,7 @@ def _others(kind: str, label: str) -> tuple[str, ...]:
     others = _ALIKE.get(kind, {}).get(label, "").split()
     if kind == "age":
         others += [_DECADES[label]] if label in _DECADES else []
-        others += [_number(int(label))] if label.isdecimal() and int(label) < 100 else []
+        others += [_number(int(label))] if label.isdecimal() and len(label) < 3 else []
     return tuple(others)
 
 

@@ -24,6 +24,7 @@ Kind = Literal["labels", "words", "sentences"]
 _TABLES = Path(__file__).parent / "_tables"
 _SAME = {"nb": "no", "cmn": "zh"}
 _TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
+_AGE = re.compile(r"\d{1,3}")
 _SLOT = re.compile(r"\{(\w+)\}")
 # Labels of these kinds are the words of the recording itself: to translate them would be wrong.
 _SPOKEN = ("keyword",)
@@ -85,7 +86,7 @@ def translate_label(kind: str, label: str, language: str) -> str | None:
     if tag == "en":
         return _in_english(kind, label)
     table = _table(tag)
-    if kind == "age" and label.isdecimal():
+    if kind == "age" and _AGE.fullmatch(label):
         return _years(table, str(int(label)))
     if kind == "language":
         label = label.replace("_", "-").partition("-")[0]
@@ -261,7 +262,7 @@ def _in_english(kind: str, label: str) -> str | None:
     if kind == "language":
         return language_name(label) or None
     known = {word.lower(): word for word in known_labels(kind)}
-    if kind == "age" and label.isdecimal():
+    if kind == "age" and _AGE.fullmatch(label):
         return f"{int(label)} years old"
     return known.get(label.lower())
 

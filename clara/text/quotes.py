@@ -20,6 +20,8 @@ QUOTED = re.compile(rf"[{_DOUBLE}]([^{_DOUBLE}]+)[{_DOUBLE}]")
 FORMS = ("{{Q{}}}", "48{}7", "XQ{}X")
 """How masks look, to be tried in this order: which of them a model leaves alone differs."""
 
+_MOST = 32
+
 
 @dataclass(frozen=True)
 class Masked:
@@ -37,12 +39,16 @@ class Masked:
     def restored(self, answer: str) -> str | None:
         """What a model made of the text, with what was hidden; None if a mask is not there once.
 
+        None as well if there are more than any sentence has.
+
         >>> hidden = masked('She says "Hi."', ("Hi.",), FORMS[0])
         >>> hidden.restored("Sie sagt: „{Q0}“"), hidden.restored("Sie sagt {Q0}")
         ('Sie sagt: „Hi.“', 'Sie sagt "Hi."')
         >>> hidden.restored("Sie sagt: „Hallo.“") is None
         True
         """
+        if len(self.kept) > _MOST:
+            return None
         places = []
         for mask, words, opening, closing in self.kept:
             found = [match.span() for match in _alone(mask).finditer(answer)]

@@ -314,3 +314,9 @@ def test_a_language_without_a_name_is_refused(chat):
 )
 def test_faults_of_a_translation(text, answer, target, expected):
     assert fault(text, answer, target) == expected
+
+
+def test_quotation_marks_around_nothing_are_no_quotation():
+    """Many of them took all memory."""
+    text = "A hum" + ' " "' * 60
+    assert fault(text, "Ein Brummen", "de") == ""

@@ -347,3 +347,10 @@ def test_words_that_are_read_as_others_stay_out():
     assert translate_label("sound", "hand saw", "ko") != "손톱질", "of a fingernail"
     assert prompts("sound", "dog", "ko")[0] != "개 소리", "nonsense"
     assert translate_label("sound", "children playing", "ar") != "لعب أطفال", "toys"
+
+
+def test_what_is_no_age_is_not_counted_in_years():
+    for label in ("1" * 5000, "1000", "-3", "3.5", "²"):
+        assert translate_label("age", label, "pl") is None
+        assert captions({"age": (label,)}, "x", into="pl")
+    assert translate_label("age", "٣٣", "pl") == "33 lata"

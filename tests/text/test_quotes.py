@@ -63,3 +63,9 @@ def test_a_mask_is_no_part_of_the_text():
     hidden = masked('{Q0} {Q1} says "Go!"', ("Go!",), FORMS[0])
     assert hidden.text == '{Q0} {Q1} says "{Q2}"'
     assert hidden.restored(hidden.text) == '{Q0} {Q1} says "Go!"'
+
+
+def test_no_sentence_quotes_without_end():
+    hidden = masked('"a" ' * 20_000, (), FORMS[0])
+    assert hidden.restored(hidden.text) is None
+    assert masked('"a" ' * 9, (), FORMS[0]).restored("no") is None

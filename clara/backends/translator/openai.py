@@ -89,7 +89,7 @@ def fault(text: str, answer: str, target: str) -> str:
         return "is empty"
     if Counter(_BRACES.findall(text)) != Counter(_BRACES.findall(answer)):
         return "changes what is in braces"
-    quotes = [quoted.strip() for quoted in QUOTED.findall(text)]
+    quotes = list(filter(None, (quoted.strip() for quoted in QUOTED.findall(text))))
     if any(quoted not in answer for quoted in quotes):
         return "changes what is quoted"
     if len(answer) > 4 * len(text) + 80:
