@@ -63,13 +63,20 @@ def split(text: str) -> list[str]:
 def join(words: Sequence[str]) -> str:
     """Words as one text: with spaces, but for scripts that have none.
 
+    In these there is one where it stands behind a word already: it parts phrases.
+
     >>> join(["Hello", "world."]), join(["你", "好，", "Bob!"]), join(["ok", "です"])
     ('Hello world.', '你好，Bob!', 'okです')
+    >>> join(["ดี ", "ครับ"])
+    'ดี ครับ'
     """
-    text = ""
-    for word in filter(None, map(str.strip, words)):
-        spaced = text and not (_TOUCHES.match(text[-1]) or _TOUCHES.match(word[0]))
-        text += f" {word}" if spaced else word
+    text, behind = "", ""
+    for word in words:
+        if bare := word.strip():
+            touches = _TOUCHES.match(text[-1:]) or _TOUCHES.match(bare[0])
+            spaced = text and (behind.isspace() or not touches)
+            text += f" {bare}" if spaced else bare
+            behind = word[-1]
     return text
 
 

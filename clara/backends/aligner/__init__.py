@@ -24,7 +24,8 @@ class Aligner(Protocol):
         Args:
             wave: float32 `[T]`, mono.
             rate: Its samples per second.
-            words: As the transcript has them, in order, with their punctuation.
+            words: As the transcript has them, in order, with their punctuation; they may have the
+                space behind them, which says more in scripts that put few.
             language: BCP 47 tag of what is spoken.
 
         Returns:

@@ -30,6 +30,8 @@ __all__ = ["EspeakAligner"]
 _VOICE = "f2"
 _SPEED = 175
 _WORDS = 60  # synthesised at once
+_FAR = 60  # characters that the library may pass over between two words
+_FASTEST = 50  # letters a second: nobody speaks at half of that, nor the library at all of it
 _SOFTEST = -75.0  # dB: below it nothing can be made out
 _MOVE = 0.15  # what it costs a frame to be slower or faster than the synthetic speech
 _PAUSE, _LOUD_PAUSE = 0.5, 3.0  # what a frame of pause costs, and what it costs more if it is loud
@@ -78,6 +80,13 @@ class EspeakAligner:
                 "Expected speech, but found silence; check the recording.",
                 cause="the recording is silent",
             )
+        letters = sum(map(str.isalnum, "".join(words)))
+        if letters * rate > _FASTEST * len(wave):
+            raise AlignmentError(
+                f"Expected a recording in which {letters} letters can be said, but found one of "
+                f"{len(wave) / rate:.1f} s; check the transcript.",
+                cause="the recording is too short for its words",
+            )
         script = self._script(words, tag, highest, float(spoken.sum() * HOP))
         loudness = 1 / (1 + np.exp(-(heard.level - limit) / _BLUR))
         pause = (_PAUSE + _LOUD_PAUSE * loudness).astype(np.float32)
@@ -91,10 +100,11 @@ class EspeakAligner:
         while tag and tag not in known:
             tag = tag.rpartition("-")[0]
         if not tag:
+            cause = "the aligner does not speak its language"
             raise AlignmentError(
                 f"Expected a language that espeak-ng speaks, but found {language!r}; say which one "
                 "it is, or use another aligner.",
-                cause="the aligner does not speak its language",
+                cause=cause if language else "its language is not known",
             )
         return tag
 
@@ -157,21 +167,22 @@ def _matched(words: Sequence[str], spoken: Sequence[Word]) -> list[tuple[int, fl
     The library parts some words ("mill-house") and joins others ("of the"): what begins no word is
     passed over.
     """
-    text, starts, end = "", [], 0
+    text, begun = "", {}
     for number in range(len(words)):
-        text = wording.join(words[: number + 1])
-        starts.append(len(text) - len(words[number].strip()))
+        bare, text = words[number].strip(), wording.join(words[: number + 1])
+        letter = next((k for k, character in enumerate(bare) if character.isalnum()), 0)
+        start = len(text) - len(bare)
+        begun[start] = begun[start + letter] = number
     found: list[tuple[int, float]] = []
+    place, last = 0, -1
     for word in spoken:
-        for number in range(end, min(end + 8, len(words))):
-            bare = words[number].strip()
-            first = next((k for k, character in enumerate(bare) if character.isalnum()), 0)
-            if text.startswith(word.text, starts[number] + first) or text.startswith(
-                word.text, starts[number]
-            ):
-                found.append((number, word.start if found else 0.0))
-                end = number + 1
-                break
+        start = text.find(word.text, place, place + len(word.text) + _FAR)
+        if start < 0:
+            continue
+        place, number = start + len(word.text), begun.get(start, -1)
+        if number > last:
+            found.append((number, word.start if found else 0.0))
+            last = number
     return found
 
 

@@ -19,13 +19,10 @@ FRAME = 0.01
 _BLUR = 3  # frames over which a level is taken
 _FLOOR = 60.0  # dB below the loud: what is softer is silence as well
 _SILENCE = 0.3  # which share of the way from soft to loud is silence still
-_WRONG = 0.15  # seconds by which the times of words may be wrong
-_RIGHT = 0.05  # seconds by which they often are: silence farther off may be a stop inside a word
-_SHORTEST = 0.05  # seconds; a shorter hole is inside of a sound
-_STOP = 0.12  # seconds; a shorter one may be the stop of a "t", unless the words are apart there
+_WRONG = 0.05  # seconds by which times of words often are: silence farther off may be inside a word
+_PAUSE = 0.25  # seconds; a shorter silence may be the stop of a "t", or a soft end of a word
 _MARGIN = 0.5  # seconds of silence that a piece may have before its words and behind them
 _STEP = 0.1  # seconds between places where a recording without words may be cut
-_NO_SILENCE = 1e3
 _TOO_SHORT = 1e2
 _TOO_LONG = 1e6
 
@@ -38,14 +35,12 @@ class Piece(NamedTuple):
         end: In seconds.
         first: Its first word.
         behind: The word behind its last.
-        torn: Whether it begins where no silence was.
     """
 
     start: float
     end: float
     first: int
     behind: int
-    torn: bool
 
 
 def levels(wave: Wave, rate: int) -> Array:
@@ -70,23 +65,24 @@ def between_words(
         level: Of the recording, as `levels` gives it.
         seconds: Its length.
         least: How long a piece should be, in seconds; it may be shorter where it must.
-        longest: How long it may be; a word that is longer is a piece of its own.
+        longest: How long it may be, in seconds.
 
     Returns:
-        Pieces that hold all words, in order; of long silences only the ends belong to one.
+        Pieces that hold all words, in order; of long silences only the ends belong to one. One that
+        is longer than `longest` has no silence to cut it at.
     """
     soft, loud = np.percentile(level, (10, 95))
     silent = level < max(soft, loud - _FLOOR) + _SILENCE * (loud - max(soft, loud - _FLOOR))
-    places = [_gap(before, after, level, silent) for before, after in pairwise(words)]
-    cuts = np.array([0.0, *(cut for cut, _ in places), seconds])
-    pauses = np.array([pause for _, pause in places])
-    costs = np.zeros(len(cuts))
-    costs[1:-1] = 1 / (pauses + 0.05) + np.where(pauses == 0, _NO_SILENCE, 0.0)
-    starts = np.maximum(cuts[:-1], [word.start - _MARGIN for word in words])
-    ends = np.minimum(cuts[1:], [word.end + _MARGIN for word in words])
+    gaps = (_gap(before, after, level, silent) for before, after in pairwise(words))
+    pauses = [(word, *gap) for word, gap in enumerate(gaps, 1) if gap.pause >= _PAUSE]
+    firsts = [0, *(word for word, _, _ in pauses), len(words)]
+    cuts = np.array([0.0, *(cut for _, cut, _ in pauses), seconds])
+    costs = np.array([0.0, *(1 / (pause + 0.05) for _, _, pause in pauses), 0.0])
+    starts = np.maximum(cuts[:-1], [words[first].start - _MARGIN for first in firsts[:-1]])
+    ends = np.minimum(cuts[1:], [words[behind - 1].end + _MARGIN for behind in firsts[1:]])
     chosen = _cheapest(starts, ends, costs, least, longest)
     return [
-        Piece(float(starts[a]), float(ends[b - 1]), a, b, bool(costs[a] >= _NO_SILENCE))
+        Piece(float(starts[a]), float(ends[b - 1]), firsts[a], firsts[b])
         for a, b in pairwise(chosen)
     ]
 
@@ -102,28 +98,28 @@ def anywhere(level: Array, seconds: float, *, least: float, longest: float) -> l
     costs = np.zeros(len(cuts))
     costs[1:-1] = (level[inner] - level.min()) / 10
     chosen = _cheapest(cuts[:-1], cuts[1:], costs, least, longest)
-    return [Piece(float(cuts[a]), float(cuts[b]), 0, 0, False) for a, b in pairwise(chosen)]
+    return [Piece(float(cuts[a]), float(cuts[b]), 0, 0) for a, b in pairwise(chosen)]
 
 
-def _gap(
-    before: Word, after: Word, level: Array, silent: npt.NDArray[np.bool_]
-) -> tuple[float, float]:
+class _Gap(NamedTuple):
     """Where to cut between two words, and how long it is silent there, in seconds."""
-    first = max((before.start + before.end) / 2, before.end - _WRONG)
-    last = min((after.start + after.end) / 2, after.start + _WRONG)
-    low = min(int(first / FRAME), len(level) - 1)
-    high = max(low + 1, min(int(np.ceil(last / FRAME)), len(level)))
+
+    cut: float
+    pause: float
+
+
+def _gap(before: Word, after: Word, level: Array, silent: npt.NDArray[np.bool_]) -> _Gap:
+    # Some backends let a word last until the next begins: the silence may lie in either.
+    low = min(int((before.start + before.end) / 2 / FRAME), len(level) - 1)
+    high = min(int(np.ceil((after.start + after.end) / 2 / FRAME)), len(level))
     edges = np.flatnonzero(np.diff(np.concatenate(([0], silent[low:high].astype(np.int8), [0]))))
-    runs = edges.reshape(-1, 2)
-    if not len(runs):
-        return (low + int(level[low:high].argmin()) + 0.5) * FRAME, 0.0
-    near = (before.end - _RIGHT) / FRAME - low, (after.start + _RIGHT) / FRAME - low
+    runs = edges.reshape(-1, 2) + low
+    near = (before.end - _WRONG) / FRAME, (after.start + _WRONG) / FRAME
     shared = np.minimum(runs[:, 1], near[1]) - np.maximum(runs[:, 0], near[0])
+    if not len(runs) or shared.max() <= 0:
+        return _Gap(before.end, 0.0)
     start, end = runs[shared.argmax()]
-    pause = float(end - start) * FRAME
-    apart = after.start - before.end >= _SHORTEST or pause >= _STOP
-    heard = shared.max() > 0 and pause >= _SHORTEST and apart
-    return (low + (start + end) / 2) * FRAME, pause if heard else 0.0
+    return _Gap((start + end) / 2 * FRAME, float(end - start) * FRAME)
 
 
 def _cheapest(starts: Array, ends: Array, costs: Array, least: float, longest: float) -> list[int]:

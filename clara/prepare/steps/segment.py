@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,8 @@ class Segment:
 
     With a transcript, its words are found by an aligner; without one, words are heard by a
     transcriber. Pieces are cut in the silences between words, and have the words that are spoken in
-    them as their transcript. Where nothing is spoken, a recording is cut where it is quiet.
+    them as their transcript; what goes on for more than `longest` without a silence of a quarter of
+    a second is left out. Where nothing is spoken, a recording is cut where it is quiet.
 
     A piece keeps the labels, and captions that quote nothing: they are true of the whole, and may
     not be of each piece, as labels of whole clips are. Captions in which words are quoted are not
@@ -94,17 +96,22 @@ class Segment:
         else:
             desk.count("recordings without words, cut where they are quiet")
             pieces = _cuts.anywhere(level, seconds, **asked)
+        lengths = [piece.end - piece.start for piece in pieces]
+        left_out = [length for length in lengths if length > self.longest + 1e-6]
+        if len(left_out) == len(pieces):
+            desk.skip(entry, "it has no silence to cut at")
+            return
         desk.count("recordings cut")
-        for number, piece in enumerate(pieces):
-            if piece.end - piece.start > self.longest + 1e-6:
-                desk.count("pieces left out, as one word is longer than a piece may be")
+        for number, (piece, length) in enumerate(zip(pieces, lengths, strict=True)):
+            if length in left_out:
                 continue
             desk.count("pieces")
-            if piece.torn:
-                desk.count("cuts where no silence was")
-            if piece.end - piece.start < self.least:
+            if length < self.least:
                 desk.count("pieces shorter than asked")
             yield _entry(entry, number, piece, text, facts)
+        if left_out:
+            desk.count("stretches left out, without a silence to cut at", len(left_out))
+            desk.count("seconds left out with them", math.ceil(sum(left_out)))
 
     def _words(
         self, entry: Entry, wave: Wave, rate: int
@@ -133,7 +140,10 @@ class _Text:
 
     @property
     def words(self) -> list[str]:
-        return [self._text[start:end] for start, end in self._spans]
+        """With the spaces behind them: where few are put, these say where phrases end."""
+        starts = [span.start for span in self._spans]
+        behind = [*starts[1:], len(self._text)]
+        return [self._text[start:end] for start, end in zip(starts, behind, strict=True)]
 
     def __getitem__(self, part: slice) -> str:
         spans = self._spans[part]
