@@ -48,6 +48,21 @@ MAIN_FIGURES: Mapping[str, str] = {
     "map": "mAP",
     "text_to_audio_recall@1": "text → audio R@1",
 }
+_WORDS = (("text_to_audio_", "text → audio "), ("audio_to_text_", "audio → text "))
+
+
+def name_of(figure: str) -> str:
+    """What a figure is called for people.
+
+    >>> name_of("macro_recall"), name_of("audio_to_text_map@3")
+    ('macro recall', 'audio → text mAP@3')
+    """
+    known = {**OTHER_FIGURES, **MAIN_FIGURES}
+    if figure in known:
+        return known[figure]
+    for way, words in _WORDS:
+        figure = figure.replace(way, words)
+    return figure.replace("map@", "mAP@").replace("recall@", "R@").replace("_", " ")
 
 
 def primary(scores: Scores) -> str:

@@ -12,7 +12,6 @@ from clara.pictures.shapes import text as words
 _DOT = 3.6
 _FONT = 11.5
 _DISTINCT = math.lcm(TONES, len(MARKS))  # classes that a map can tell apart by colour and shape
-_LABELLED = 12  # prompts with their name beside them; more would hide the points
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,8 @@ def scatter(series: Mapping[str, Sequence[Dot]], x_name: str, *, width: int = WI
     for power in range(first, last + 1):
         x, anchor = across(10.0**power), "end" if power == last else "middle"
         parts.append(line(x, top, x, bottom, "rule"))
-        parts.append(words(x, bottom + 16, f"{10.0**power:,.10g}", "tick", anchor))
+        told = f"{10 ** (power - 3):,} k" if power > 2 else f"{10.0**power:.10g}"
+        parts.append(words(x, bottom + 16, told, "tick", anchor))
     parts.append(words(right, bottom + 33, x_name, "tick", "end"))
     places = [(across(dot.x), up(dot.y)) for dot in dots]
     tones = [tone for tone, each in enumerate(series.values()) for _ in each]
@@ -114,7 +114,7 @@ def chart(spots: Sequence[Spot], flags: Sequence[Spot], names: Sequence[str], to
 
     Args:
         spots: The points, at least one.
-        flags: Points that stand out, as diamonds; they bear their names where these are few.
+        flags: Points that stand out, as diamonds; they bear their names where there is room.
         names: Of the groups.
         told: What it shows, for those who do not see it.
     """
@@ -141,10 +141,9 @@ def chart(spots: Sequence[Spot], flags: Sequence[Spot], names: Sequence[str], to
     parts += [
         mark("diamond", *place(f), 4.6, f"{group_style(f.group)[1]} flag", f.tip) for f in flags
     ]
-    if len(flags) <= _LABELLED:
-        places = [place(flag) for flag in flags]
-        labels = [cut(names[flag.group], 22) for flag in flags]
-        parts += _names(labels, places, places, (0, 0, WIDTH, height))
+    places = [place(flag) for flag in flags]
+    labels = [cut(names[flag.group], 22) for flag in flags]
+    parts += _names(labels, places, places, (0, 0, WIDTH, height))
     return picture(WIDTH, height, parts, told)
 
 

@@ -47,7 +47,7 @@ def bars(rows: Sequence[Bar]) -> str:
     for number, bar in enumerate(rows):
         top = number * step
         parts += [
-            text(0, top + 13, bar.name, "name", most=44),
+            text(0, top + 13, bar.name, "name", most=38),
             text(WIDTH, top + 13, percent(bar.value), "value", "end"),
             rect(0, top + 20, WIDTH, 12, "track", radius=3),
             rect(0, top + 20, WIDTH * bar.value, 12, f"tone{bar.tone % TONES}", radius=3),

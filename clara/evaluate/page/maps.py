@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clara.evaluate.map import Map
+from clara.evaluate.page.words import each_once
 from clara.pictures.clouds import Spot, chart, group_style
 from clara.pictures.html import card, foreign, grid
 from clara.pictures.shapes import mark
@@ -18,8 +19,13 @@ _NAMED = 24  # classes with a mark of their own; those less frequent share one
 
 
 def cards(maps: Sequence[Map]) -> str:
-    """A card for each map."""
-    return grid([_card(each) for each in maps]) if maps else ""
+    """A card for each map, folded away for all models but the first."""
+    made = []
+    for number, encoder in enumerate(each_once(each.encoder for each in maps)):
+        cards = grid([_card(each) for each in maps if each.encoder == encoder])
+        opened = "" if number else " open"
+        made.append(f"<details{opened}><summary>{foreign(encoder)}</summary>{cards}</details>")
+    return "".join(made)
 
 
 def _card(found: Map) -> str:
@@ -42,7 +48,7 @@ def _card(found: Map) -> str:
     )
     picture = chart(spots, flags, named, told)
     return card(
-        f"{foreign(found.task)} · {foreign(found.encoder)}",
+        foreign(found.task),
         picture + _legend(found, named),
         _caption(found),
     )
@@ -64,7 +70,7 @@ def _legend(found: Map, named: Sequence[str]) -> str:
 
 def _caption(found: Map) -> str:
     shown = len(found.audio)
-    drawn = f"{shown:,} of {found.total:,}" if shown < found.total else f"all {shown:,}"
+    drawn = f"{shown:,} of {found.total:,}" if shown < found.total else f"All {shown:,}"
     told = f"{drawn} recordings, placed by {found.method}"
     if found.gap is None:
         return f"{told}; the model has no text side."

@@ -13,20 +13,20 @@ from clara.pictures.html import foreign
 from clara.records import Scores
 
 READING = "A row is what was there, a column what the model said, the stronger the more."
-_OPEN = 12  # classes; larger matrices are folded away
+_OPEN = 12  # classes
 _MOST = 50  # classes; of more, those with the most mistakes are shown
 
 
 def blocks(scores: Sequence[Scores]) -> str:
-    """One block for each task."""
-    shown = []
+    """One block for each task; the first is open if its matrices are small."""
+    shown: list[str] = []
     there = [each for each in scores if "confusion" in each.detail]
     for task in tasks(there):
         mine = [each for each in there if each.task == task]
         pictures = "".join(map(_figure, mine))
-        few = max(len(each.detail["classes"]) for each in mine) <= _OPEN
+        opened = not shown and max(len(each.detail["classes"]) for each in mine) <= _OPEN
         shown.append(
-            f"<details{' open' if few else ''}><summary>{foreign(task)}</summary>"
+            f"<details{' open' if opened else ''}><summary>{foreign(task)}</summary>"
             f'<div class="row">{pictures}</div></details>'
         )
     return "".join(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from clara.evaluate.page.words import how
+from clara.evaluate.page.words import how, tasks
 from clara.evaluate.run import Missing
 from clara.pictures import html
 from clara.pictures.html import foreign
@@ -26,12 +26,16 @@ _FACTS = {
 
 
 def blocks(scores: Sequence[Scores]) -> str:
-    """One block for each score."""
-    return "".join(
-        f"<details><summary>{foreign(each.task)} · {foreign(how(each))}</summary>"
-        f"<dl>{_facts(each)}</dl></details>"
-        for each in scores
-    )
+    """One block for each task."""
+    made = []
+    for task in tasks(scores):
+        parts = "".join(
+            f'<div class="example"><h4>{foreign(how(each))}</h4><dl>{_facts(each)}</dl></div>'
+            for each in scores
+            if each.task == task
+        )
+        made.append(f"<details><summary>{foreign(task)}</summary>{parts}</details>")
+    return "".join(made)
 
 
 def missing(found: Sequence[Missing]) -> str:

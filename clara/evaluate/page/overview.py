@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from clara.evaluate.embedded import LEAKED
-from clara.evaluate.figures import MAIN_FIGURES, OTHER_FIGURES, interval, primary, title
+from clara.evaluate.figures import OTHER_FIGURES, interval, name_of, primary, title
 from clara.evaluate.page.words import badge, each_once, encoders, tasks
 from clara.pictures import html, svg
 from clara.pictures.html import card, foreign, grid
@@ -52,7 +52,7 @@ def _bars(scores: Scores, tones: Mapping[tuple[str, str], int], several: bool) -
     who = f" · {scores.encoder}" if several else ""
     name, tone = primary(scores), tones[scores.encoder, scores.protocol]
     low, high = interval(scores)
-    what = title(scores) if name == "accuracy" else MAIN_FIGURES.get(name, name)
+    what = title(scores) if name == "accuracy" else name_of(name)
     majority = float(scores.detail.get("majority", 0))
     yield Bar(what + who, scores.values[name], low, high, scores.chance, majority, tone)
     if _BACK in scores.values and name != _BACK:
@@ -63,11 +63,11 @@ def _bars(scores: Scores, tones: Mapping[tuple[str, str], int], several: bool) -
 
 
 def table(scores: Sequence[Scores]) -> str:
-    """Every score in a line, with all that stands beside its main figure."""
+    """Every score in a line: its main figure over its interval, and what stands beside it."""
     if not scores:
         return ""
-    numeric = ("%", "95 %", "chance", "majority", "recordings")
-    columns = ("task", "measured by", "model", *numeric, "seen", "beside it")
+    numeric = ("%", "chance", "majority", "recordings")
+    columns = ("task", *numeric, "seen", "beside it")
     lines = []
     for each in scores:
         low, high = interval(each)
@@ -79,11 +79,10 @@ def table(scores: Sequence[Scores]) -> str:
         majority = each.detail.get("majority")
         lines.append(
             (
-                foreign(each.task),
-                escape(title(each)),
-                f'<div class="name">{foreign(each.encoder)}</div>',
-                f"<b>{percent(each.values[primary(each)])}</b>{_named(primary(each))}",
-                f"{100 * low:.1f}–{100 * high:.1f}" if low < high else "",
+                f'<div class="name">{foreign(each.task)}{_small(title(each), each.encoder)}</div>',
+                f"<b>{percent(each.values[primary(each)])}</b>"
+                f"{_small(f'{100 * low:.1f}–{100 * high:.1f}' if low < high else '')}"
+                f"{_named(primary(each))}",
                 percent(each.chance) if each.chance else "",
                 "" if majority is None else percent(float(majority)),
                 f"{each.support:,}",
@@ -97,6 +96,9 @@ def table(scores: Sequence[Scores]) -> str:
 
 def _named(figure: str) -> str:
     """What a main figure is, where it is not the accuracy that the others are."""
-    if figure == "accuracy":
-        return ""
-    return f'<div class="small muted">{escape(MAIN_FIGURES.get(figure, figure))}</div>'
+    return "" if figure == "accuracy" else _small(name_of(figure))
+
+
+def _small(*lines: str) -> str:
+    """Plain text in small print."""
+    return "".join(f'<div class="small muted">{foreign(line)}</div>' for line in lines if line)

@@ -8,6 +8,7 @@ from html import escape
 from clara.evaluate.figures import title
 from clara.evaluate.page.words import badge, bare, each_once, encoders
 from clara.evaluate.run import Missing
+from clara.evaluate.seen import TRAINED
 from clara.evaluate.tables import CELLS, HOURS, TITLES, Cell
 from clara.pictures import html, svg
 from clara.pictures.html import foreign
@@ -20,8 +21,9 @@ READING = (
     "measured are shown; where a cell is empty, the number beside it says why."
 )
 _PAPER = "the paper"
-_NUMBERS = {"table1": "I", "table2": "II", "table3": "III", "table4": "IV", "table5": "V"}
-_NUMBERS |= {"table6": "VI", "table8": "VIII"}
+_ROWS = {"zero-shot": "by words, which the paper calls zero-shot"}
+NUMBERS = {"table1": "I", "table2": "II", "table3": "III", "table4": "IV", "table5": "V"}
+NUMBERS |= {"table6": "VI", "table8": "VIII"}
 _KNOWN = {
     "table1": "The paper calls its first row zero-shot, but all five corpora are in its own "
     "training list (Table VII). Its code tests on random shares of the clips, with the same actors "
@@ -49,7 +51,7 @@ def tables(scores: Sequence[Scores], missing: Sequence[Missing]) -> str:
             continue
         content = _bars(cells, ours) if name == "table3" else _table(cells, ours)
         made.append(
-            f'<div class="card part"><h3>Table {_NUMBERS[name]}: {escape(heading)}</h3>'
+            f'<div class="card part"><h3>Table {NUMBERS[name]}: {escape(heading)}</h3>'
             f"{content}{_notes(name, cells)}{ours.reasons()}</div>"
         )
     return "".join(made)
@@ -103,12 +105,12 @@ class _Ours:
         asked = str(found.detail.get("prompts", cell.prompts))
         by = f" · {escape(asked)} prompts" if asked != cell.prompts else ""
         told = f'<div class="small muted">{escape(title(found))}{by}</div>'
-        state = badge(found.seen) if found.seen == "trained" else told
+        state = f"<div>{badge(found.seen)}</div>" if found.seen == TRAINED else told
         return f"<b>{bare(value_of(cell, found))}</b>{state}"
 
     def reasons(self) -> str:
         """What the numbers say, as HTML."""
-        lines = "".join(f"<li>{foreign(reason)}</li>" for reason in self._reasons)
+        lines = "".join(f"<li>{foreign(why[:1].upper() + why[1:])}</li>" for why in self._reasons)
         return f'<ol class="small muted">{lines}</ol>' if lines else ""
 
     def _why(self, cell: Cell, encoder: str) -> str:
@@ -130,7 +132,7 @@ def _table(cells: Sequence[Cell], ours: _Ours) -> str:
     columns = each_once(cell.column for cell in cells)
     label = TITLES[cells[0].table]
     if len(columns) == 1:
-        head = ["", _PAPER, *map(foreign, ours.who)]
+        head = ["", _PAPER, *(f'<div class="name">{foreign(who)}</div>' for who in ours.who)]
         lines = [
             (
                 _row_name(cell),
@@ -148,7 +150,7 @@ def _table(cells: Sequence[Cell], ours: _Ours) -> str:
 def _lines(cells: Sequence[Cell], columns: Sequence[str], ours: _Ours) -> Iterator[tuple[str, ...]]:
     for row in each_once(cell.row for cell in cells):
         mine = {cell.column: cell for cell in cells if cell.row == row}
-        yield (escape(row),)
+        yield (escape(_ROWS.get(row, row)),)
         yield _PAPER, *(bare(mine[each].paper) if each in mine else "" for each in columns)
         for encoder in ours.who:
             values = (ours.cell(mine[each], encoder) if each in mine else "" for each in columns)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from clara.evaluate import published
-from clara.evaluate.figures import MAIN_FIGURES, OTHER_FIGURES, title
+from clara.evaluate.figures import name_of, title
+from clara.evaluate.page.paper import NUMBERS
 from clara.evaluate.page.words import badge, bare, each_once, tasks
 from clara.evaluate.published import SETTINGS, Published
 from clara.evaluate.tables import CELLS
@@ -19,7 +20,6 @@ READING = (
     "settings say nothing about which model is better, and prompts, decoding and resampling alone "
     "move such figures by ten points and more."
 )
-_COLUMNS = ("model", "%", "setting", "source", "to be known")
 
 
 def lists(scores: Sequence[Scores]) -> str:
@@ -54,47 +54,51 @@ def lists(scores: Sequence[Scores]) -> str:
 
 def _paper(task: str) -> list[Published]:
     """The paper's own figures of a task, each under the setting that its training list gives it."""
-    found = {}
-    for cell in CELLS:
-        if cell.task == task.partition("@")[0] and cell.paper and ":" not in cell.figure:
-            learnt = cell.protocol in ("fine_tune", "linear_probe")
-            setting = published.SAW
-            if learnt:
-                setting = published.TUNED if cell.protocol == "fine_tune" else published.PROBED
-            where = f"Table {cell.table.removeprefix('table')}, {cell.row}, {cell.column}"
-            one = Published(
-                task, cell.figure, "CLARA (the paper)", cell.paper, setting, where, cell.note
-            )
-            found[cell.figure, cell.table, cell.row, setting] = one
-    return list(found.values())
+    settings = {"fine_tune": published.TUNED, "linear_probe": published.PROBED}
+    return [
+        Published(
+            task,
+            cell.figure,
+            "CLARA (the paper)",
+            cell.paper,
+            settings.get(cell.protocol, published.SAW),
+            f"Table {NUMBERS[cell.table]}: {cell.row}, {cell.column}",
+            cell.note,
+        )
+        for cell in CELLS
+        if cell.task == task.partition("@")[0] and cell.paper and ":" not in cell.figure
+    ]
 
 
 def _figure(figure: str, mine: Sequence[Scores], others: Sequence[Published]) -> str:
+    """The figures of one kind, theirs and ours, in one table."""
     lines = [
-        (
-            each.value,
-            escape(each.model),
-            bare(each.value),
-            escape(each.setting),
-            f'<div class="beside">{escape(each.source)}</div>',
-            f'<div class="beside">{escape(each.caveat)}</div>',
-        )
+        (each.value, _model(each.model, each.setting), bare(each.value), _source(each))
         for each in others
         if each.figure == figure
     ]
     lines += [
         (
             each.values[figure],
-            f'<div class="name"><b>{foreign(each.encoder)}</b></div>',
+            _model(each.encoder, title(each), "b"),
             f"<b>{bare(each.values[figure])}</b>",
-            f"<b>{escape(title(each))}</b>",
-            "this run",
-            badge(each.seen),
+            f"<b>this run</b> {badge(each.seen)}",
         )
         for each in mine
         if figure in each.values
     ]
     rows = [tuple(line[1:]) for line in sorted(lines, key=lambda line: -line[0])]
-    name = {**OTHER_FIGURES, **MAIN_FIGURES}.get(figure, figure)
-    head = [*_COLUMNS[:1], f"{escape(name)}, %", *_COLUMNS[2:]]
-    return html.table(head, rows, [False, True, False, False, False], f"{name}, published")
+    name = name_of(figure)
+    head = ["model and setting", "%", "source"]
+    made = html.table(head, rows, [False, True, False], f"{name}, published and ours")
+    return f"<h4>{escape(name)}</h4>{made}"
+
+
+def _model(name: str, setting: str, tag: str = "span") -> str:
+    small = f'<div class="small muted">{escape(setting)}</div>'
+    return f'<div class="name"><{tag}>{foreign(name)}</{tag}>{small}</div>'
+
+
+def _source(each: Published) -> str:
+    caveat = f"<br>To be known: {escape(each.caveat)}" if each.caveat else ""
+    return f'<div class="beside">{escape(each.source)}{caveat}</div>'

@@ -27,9 +27,10 @@ from clara.pictures.svg import Points
 __all__ = ["page"]
 
 _READING = (
-    "The interval is that of a bootstrap over recordings, at 95 %; how much other speakers or "
-    "places would change a figure is not in it. Chance is the share that a blind guess gets right, "
-    "majority the share that the best constant answer gets. Macro recall weighs every class alike."
+    "Below each figure stands its interval, that of a bootstrap over recordings, at 95 %; how much "
+    "other speakers or places would change a figure is not in it. Chance is the share that a blind "
+    "guess gets right, majority the share that the best constant answer gets. Macro recall weighs "
+    "every class alike."
 )
 _KNOWN = (
     "These figures say how well the model remembers, not how well it hears; they are kept out of "

@@ -23,7 +23,7 @@ _Key = TypeVar("_Key")
 
 def badge(state: str, who: str = "") -> str:
     """What a model has seen, in its colour."""
-    words = f"{foreign(who)}: {escape(state)}" if who else escape(state)
+    words = f"{escape(state)} · {foreign(who)}" if who else escape(state)
     kind = state if state in SEEN else "unknown"
     return f'<span class="badge {kind}">{words}</span>'
 
