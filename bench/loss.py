@@ -5,15 +5,13 @@ Run `python -m bench.loss`, or `python -m bench.loss --json` for all figures.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
+from bench._memory import apart, peak_of
 from bench._timing import Report, figure, machine, main, take_turns
 from clara.loss import contrastive_loss
 
@@ -71,29 +69,11 @@ def check() -> None:
         assert torch.allclose(one, other, atol=1e-6), (one - other).abs().max()
 
 
-def memory(name: str, pairs: int) -> float:
-    """MiB that one forward and backward adds to what the inputs take, in a process of its own."""
-    code = f"from bench.loss import peak; print(peak({name!r}, {pairs}))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return float(done.stdout)
-
-
 def peak(name: str, pairs: int) -> float:
-    """As `memory`, in this process."""
+    """MiB that one forward and backward takes at most, beyond its inputs."""
     torch.set_num_threads(THREADS)
     run(LOSSES[name], inputs(64))()  # what the libraries themselves take
-    tensors = inputs(pairs)
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the highest so far
-    before = _held("VmRSS")
-    run(LOSSES[name], tensors)()
-    return _held("VmHWM") - before
-
-
-def _held(what: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
+    return peak_of(run(LOSSES[name], inputs(pairs)))
 
 
 def report(rounds: int) -> Report:
@@ -110,8 +90,8 @@ def report(rounds: int) -> Report:
 
     contenders = {name: run(loss, tensors) for name, loss in LOSSES.items()}
     speeds = take_turns({**contenders, product: multiply}, rounds)
-    taken = {name: memory(name, PAIRS) for name in LOSSES}
-    mine, theirs = taken.values()
+    mine, theirs = (apart("bench.loss", f"peak({name!r}, {PAIRS})") for name in LOSSES)
+    large = apart("bench.loss", f"peak({OURS!r}, {LARGE})")
     return Report(
         title="The contrastive loss",
         text=(
@@ -125,7 +105,7 @@ def report(rounds: int) -> Report:
         notes=[
             f"Memory at most, above the inputs: {figure(mine)} MiB, the plain loss "
             f"{figure(theirs)} MiB, {figure(theirs / mine)} times as much. For N = {LARGE:,}: "
-            f"{figure(memory(OURS, LARGE))} MiB; a matrix of similarities alone would have "
+            f"{figure(large)} MiB; a matrix of similarities alone would have "
             f"{figure(LARGE**2 * 4 / 2**20)} MiB.",
             "The floor is four products of N x N x D: similarities, the same again on the way "
             "back, where they are not kept, and a gradient for each side. The plain loss needs "
