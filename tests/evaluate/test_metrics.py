@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
@@ -116,3 +119,108 @@ def test_the_interval_of_folds_is_of_the_mean_of_folds() -> None:
 def test_the_interval_repeats() -> None:
     hits = np.arange(50) % 3 == 0
     assert metrics.interval([hits]) == metrics.interval([hits])
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_multi_label_figures_equal_torchmetrics(ties: bool) -> None:
+    import torch
+    from torchmetrics.functional.classification import multilabel_average_precision as theirs
+
+    rng = np.random.default_rng(5)
+    relevant = rng.random((120, 9)) < 0.15
+    relevant[:, 7:] = rng.permutation(np.eye(120, 2, dtype=bool))  # of one recording each
+    scores = rng.random((120, 9)).astype(np.float32)
+    if ties:
+        scores = np.round(scores, 1)
+    each = theirs(
+        torch.from_numpy(scores), torch.from_numpy(relevant).long(), num_labels=9, average="none"
+    )
+    assert metrics.average_precisions(relevant, scores)[0] == pytest.approx(each.numpy(), abs=1e-6)
+
+
+def test_recall_figures_equal_torchmetrics() -> None:
+    import torch
+    from torchmetrics.functional.classification import multiclass_recall as theirs
+
+    rng = np.random.default_rng(6)
+    truth, scores = rng.integers(0, 7, 300), rng.random((300, 7))
+    for k in (1, 3, 5):
+        for average, ours in (("macro", metrics.macro_top_k), ("micro", metrics.top_k)):
+            expected = theirs(
+                torch.from_numpy(scores), torch.from_numpy(truth), 7, average=average, top_k=k
+            )
+            assert ours(truth, scores, k) == pytest.approx(expected.item(), abs=1e-6)
+    predicted = scores.argmax(axis=1)
+    assert metrics.macro_top_k(truth, scores, 1) == metrics.macro_recall(truth, predicted)
+
+
+def test_retrieval_figures_equal_torchmetrics_where_all_ranks_count() -> None:
+    import torch
+    from torchmetrics.functional import retrieval as theirs
+
+    rng = np.random.default_rng(7)
+    queries, gallery = rng.normal(size=(40, 5)), rng.normal(size=(25, 5))
+    relevant = [rng.choice(25, size=rng.integers(1, 9), replace=False) for _ in range(40)]
+    hits = metrics.ranked(queries, gallery, relevant, 25)
+    answers = np.array([len(each) for each in relevant])
+    likeness = torch.from_numpy(queries @ gallery.T).sigmoid()  # none below 0 is found by theirs
+    truth = torch.zeros(40, 25, dtype=torch.bool)
+    for row, places in enumerate(relevant):
+        truth[row, places] = True
+    each = list(zip(likeness, truth, strict=True))
+    precisions = [theirs.retrieval_average_precision(*pair).item() for pair in each]
+    assert metrics.precision_at(hits, answers, 25) == pytest.approx(precisions, abs=1e-6)
+    for k in (1, 5, 10):
+        expected = np.mean([theirs.retrieval_hit_rate(*pair, top_k=k).item() for pair in each])
+        assert metrics.recall_at(hits, k) == pytest.approx(expected)
+
+
+def test_average_precision_at_k_equals_the_sum_that_defines_it() -> None:
+    rng = np.random.default_rng(8)
+    for k in (1, 3, 5, 10):
+        for _ in range(50):
+            answers = int(rng.integers(1, 8))
+            hits = rng.permutation(np.arange(12) < answers)
+            expected = 0.0
+            for rank in range(1, k + 1):
+                if hits[rank - 1]:
+                    expected += hits[:rank].sum() / rank
+            expected /= min(answers, k)
+            (found,) = metrics.precision_at(hits[None], np.array([answers]), k)
+            assert found == pytest.approx(expected)
+
+
+def test_the_first_rank_alone_has_one_figure_by_two_names() -> None:
+    hits = np.random.default_rng(9).random((50, 10)) < 0.3
+    answers = np.full(50, 4)
+    assert metrics.map_at(hits, answers, 1) == metrics.recall_at(hits, 1)
+
+
+@pytest.mark.parametrize(("count", "true"), [(2, 1), (7, 3), (5, 5)])
+def test_chance_of_average_precision_is_its_mean_over_all_orders(count: int, true: int) -> None:
+    relevant = np.arange(count) < true
+    orders = itertools.permutations(range(count))
+    mean = np.mean([metrics.average_precision(relevant, np.array(order)) for order in orders])
+    assert metrics.chance_of_average_precision(relevant[:, None]) == pytest.approx(mean)
+
+
+def test_one_recording_and_one_class() -> None:
+    assert metrics.mean_average_precision(np.array([[True]]), np.array([[0.3]])) == 1.0
+    assert metrics.chance_of_average_precision(np.array([[True]])) == 1.0
+    assert metrics.top_k(np.array([0]), np.array([[0.3]]), 1) == 1.0
+    assert metrics.macro_top_k(np.array([0]), np.array([[0.3]]), 1) == 1.0
+
+
+def test_scores_that_tie_are_one_step_whatever_their_order() -> None:
+    relevant = np.array([True, False, False, True, False])
+    assert metrics.average_precision(relevant, np.zeros(5)) == pytest.approx(0.4)
+    assert metrics.average_precision(relevant[::-1], np.zeros(5)) == pytest.approx(0.4)
+
+
+def test_many_classes_are_ranked_fast() -> None:
+    rng = np.random.default_rng(10)
+    relevant = rng.random((2000, 527)) < 0.005
+    scores = rng.normal(size=(2000, 527)).astype(np.float32)
+    started = time.process_time()
+    metrics.average_precisions(relevant, scores)
+    assert time.process_time() - started < 1.5
