@@ -13,7 +13,7 @@ def embed(
     recordings: Positional[tuple[Path, ...]],
     *,
     out: Path,
-    model: Path,
+    model: str,
     allowed_bad: float = 0.05,
     json: bool = False,
 ) -> None:
@@ -24,17 +24,17 @@ def embed(
     Args:
         recordings: Audio files, folders that are searched for audio files, or folders of shards.
         out: The Parquet file to write.
-        model: A model folder, or the folder of a run.
+        model: A folder of a model or a run, of a transformers CLAP, or of a model of
+            sentence-transformers; KIND:WHERE; or package.module:function.
         allowed_bad: The share of bad recordings above which to stop.
         json: Print JSON.
     """
-    import clara
-    from clara import embeddings
+    from clara import embeddings, encoders
     from clara.cli._output import show_json
     from clara.cli._progress import bar
     from clara.skips import Skips
 
-    encoder = clara.load(model)
+    encoder = encoders.open(model)
     skips = Skips(allowed=allowed_bad)
     with bar("recordings") as progress:
         rows = embeddings.embed_paths(encoder, recordings, skips, progress)

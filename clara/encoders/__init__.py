@@ -46,9 +46,9 @@ def open(name: str | Path) -> Encoder:
         encoder: Encoder = rooms.load_foreign(name)()
         return encoder
     raise UsageError(
-        f"Expected {name!r} to be the folder of a model, 'baseline', 'KIND:WHERE' with a kind of "
-        f"{', '.join(known)}, or 'package.module:function', but there is none of these; nothing is "
-        f"fetched by its name, so download the model first and give its folder."
+        f"Expected {name!r} to be a model, but there is no folder of that name, and it is neither "
+        f"{_BASELINE!r}, nor KIND:WHERE with a kind of {', '.join(known)}, nor "
+        f"package.module:function; nothing is fetched by its name, so download the model first."
     )
 
 

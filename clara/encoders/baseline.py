@@ -6,6 +6,7 @@ the average spectrum can tell needs no network.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,12 +28,14 @@ class Baseline:
     Attributes:
         name: "baseline".
         rate: 48 kHz, that of the paper's log-mel (V-A).
+        hash: Over all that decides the rows.
     """
 
     def __init__(self) -> None:
         config = paper()
         self.name = "baseline"
         self.rate = config.rate
+        self.hash = f"sha256:{hashlib.sha256(f'baseline 1 {config}'.encode()).hexdigest()}"
         self._mel = LogMel(config)
 
     def audio(self, sources: Sequence[io.Source]) -> Rows:

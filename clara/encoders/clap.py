@@ -67,6 +67,11 @@ class Clap:
             )
             if found["missing_keys"] or found.get("mismatched_keys"):
                 raise ValueError("weights of another kind of model")
+            # Without its files a tokenizer is made up that knows no word.
+            if not any(
+                (self._folder / name).is_file() for name in ("tokenizer.json", "vocab.json")
+            ):
+                raise ValueError("no vocabulary (tokenizer.json, or vocab.json with merges.txt)")
             self._extract: Any = library.ClapFeatureExtractor.from_pretrained(folder, **local)
             self._tokens: Any = library.AutoTokenizer.from_pretrained(folder, **local)
         self._network.float().eval()

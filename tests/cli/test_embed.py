@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import clap_models
 import numpy as np
 import pytest
 
 import clara
-from clara import embeddings
+from clara import embeddings, encoders
 from clara.audio.io import encode_flac
 from clara.cli.__main__ import main
 from clara.train import Recipe, train
@@ -49,6 +50,23 @@ def test_files_folders_and_shards(
     assert names == ["10.flac", "11.flac", "00.flac"]
     alone = clara.load(run).audio([recordings / "00.flac"])
     np.testing.assert_allclose(rows.vectors[2], alone[0], atol=1e-5)
+
+
+def test_the_models_of_other_people(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("transformers")
+    clap = clap_models.save_clap(tmp_path / "clap")
+    out = tmp_path / "rows.parquet"
+    for model in (str(clap), f"clap:{clap}"):
+        assert main(["embed", str(recordings), "--model", model, "--out", str(out)]) == 0
+        assert "12 rows of 12 numbers" in capsys.readouterr().out
+        rows = embeddings.load(out)
+        alone = encoders.open(clap).audio([recordings / "05.flac"])
+        np.testing.assert_allclose(rows.vectors[5], alone[0], atol=1e-5)
+    words = ["embed", str(recordings), "--model", "laion/clap-htsat-unfused", "--out", str(out)]
+    assert main(words) == 2
+    assert "nothing is fetched by its name" in " ".join(capsys.readouterr().err.split())
 
 
 def test_json_counts_what_was_skipped(

@@ -61,6 +61,8 @@ def test_the_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     baseline = encoders.open("baseline")
     assert isinstance(baseline, Baseline)
     assert isinstance(baseline, Encoder)
+    assert len(baseline.hash) == 71
+    assert baseline.hash == Baseline().hash
 
 
 def test_what_lives_in_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,10 +76,10 @@ def test_what_lives_in_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "words"),
     [
         ("laion/clap-htsat-unfused", ["nothing is fetched by its name", "download"]),
-        ("runs/none", ["there is none of these", ", ".join(KINDS)]),
-        ("", ["there is none of these"]),
-        ("clapp:folder", ["there is none of these"]),
-        ("C:folder", ["there is none of these"]),
+        ("runs/none", ["there is no folder of that name", ", ".join(KINDS)]),
+        ("", ["there is no folder of that name"]),
+        ("clapp:folder", ["there is no folder of that name"]),
+        ("C:folder", ["there is no folder of that name"]),
         ("clap", ["clap:WHERE"]),
         ("clap:", ["clap:WHERE"]),
         ("baseline:folder", ["Expected baseline, but found baseline:folder"]),

@@ -71,7 +71,7 @@ def roberta_tokenizer() -> Any:
     tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokens.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     library: Any = transformers
-    return library.PreTrainedTokenizerFast(
+    return library.RobertaTokenizerFast(
         tokenizer_object=tokens,
         bos_token="<s>",
         eos_token="</s>",
