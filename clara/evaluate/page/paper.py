@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from clara.evaluate.figures import title
-from clara.evaluate.page.words import badge, bare, each_once, encoders
+from clara.evaluate.page.words import bare, each_once, encoders
 from clara.evaluate.run import Missing
 from clara.evaluate.seen import TRAINED
 from clara.evaluate.tables import CELLS, HOURS, TITLES, Cell
@@ -78,16 +78,17 @@ class _Ours:
     """What stands in our lines of one table, and the numbered reasons for what does not."""
 
     def __init__(self, scores: Sequence[Scores], missing: Sequence[Missing]) -> None:
-        self._scores = scores
+        self._scores = [each for each in scores if each.seen != TRAINED]
+        self._known = {_place(each) for each in scores if each.seen == TRAINED}
         self._missing = missing
         self._reasons: dict[str, int] = {}
         self.who = encoders(scores)
 
     def scores(self, cell: Cell, encoder: str) -> Scores | None:
         """The score that a cell is taken from."""
+        wanted = cell.task, cell.protocol, encoder
         for each in self._scores:
-            place = each.task, each.protocol, each.encoder
-            if place == (cell.task, cell.protocol, encoder) and value_of(cell, each) is not None:
+            if _place(each) == wanted and value_of(cell, each) is not None:
                 return each
         return None
 
@@ -105,8 +106,7 @@ class _Ours:
         asked = str(found.detail.get("prompts", cell.prompts))
         by = f" · {escape(asked)} prompts" if asked != cell.prompts else ""
         told = f'<div class="small muted">{escape(title(found))}{by}</div>'
-        state = f"<div>{badge(found.seen)}</div>" if found.seen == TRAINED else told
-        return f"<b>{bare(value_of(cell, found))}</b>{state}"
+        return f"<b>{bare(value_of(cell, found))}</b>{told}"
 
     def reasons(self) -> str:
         """What the numbers say, as HTML."""
@@ -114,6 +114,8 @@ class _Ours:
         return f'<ol class="small muted">{lines}</ol>' if lines else ""
 
     def _why(self, cell: Cell, encoder: str) -> str:
+        if (cell.task, cell.protocol, encoder) in self._known:
+            return "It was trained on these very recordings, so that its figure is no result."
         for each in self._missing:
             same = each.task in (cell.task, "") and each.protocol in (cell.protocol, "")
             if same and each.encoder in (encoder, ""):
@@ -125,6 +127,10 @@ class _Ours:
         if measured:
             return f"Not asked for by {what} in this run."
         return f"The task {cell.task} was not part of this run."
+
+
+def _place(scores: Scores) -> tuple[str, str, str]:
+    return scores.task, scores.protocol, scores.encoder
 
 
 def _table(cells: Sequence[Cell], ours: _Ours) -> str:

@@ -57,8 +57,8 @@ def page(
     sections = {
         "Results": (overview.cards(honest), ""),
         "The paper's tables": (paper.tables(ordered, results.missing), paper.READING),
-        "Beside published figures": (rivals.lists(ordered), rivals.READING),
-        "Words in many languages": (languages.pictures(ordered), languages.READING),
+        "Beside published figures": (rivals.lists(honest), rivals.READING),
+        "Words in many languages": (languages.pictures(honest), languages.READING),
         "What is taken for what": (matrices.blocks(ordered), matrices.READING),
         "Listen": (listening.blocks(ordered, clips or {}), listening.READING),
         "Maps": (maps.cards(results.maps), maps.READING),
