@@ -141,12 +141,12 @@ def _plane(rows: Floats) -> tuple[Floats, str]:
 
     Both get the 50 first principal axes, of which the sign is that of their largest share.
     """
-    _, _, axes = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
-    axes = (
-        axes[:50]
-        * np.sign(axes[:50][np.arange(len(axes[:50])), np.abs(axes[:50]).argmax(1)])[:, None]
-    )
-    reduced = np.pad(rows @ axes.T, ((0, 0), (0, max(2 - len(axes), 0))))
+    centred = rows - rows.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    axes = axes[:50]
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    reduced = centred @ (axes * np.sign(largest)[:, None]).T
+    reduced = np.pad(reduced, ((0, 0), (0, max(2 - len(axes), 0))))
     try:
         from sklearn.manifold import TSNE
     except ImportError:

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from clara.encoders.baseline import Baseline
 from clara.errors import DataError, UsageError
 from clara.evaluate import report
-from clara.encoders.baseline import Baseline
 from clara.evaluate.run import Results, compare, evaluate
 
 NASTY = '<img src=x onerror="alert(1)"> & co'
