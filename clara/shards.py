@@ -40,6 +40,9 @@ __all__ = [
 # Bytes between two members that are read together: padding, and the head of the second one, with
 # its long name in front where there is one.
 _BETWEEN = 4096
+# Bytes of a recording that are sooner read by themselves than cut from what was read with the JSON;
+# behind a URL each request costs more than any copy.
+_LARGE = 1 << 17
 
 
 class Raw(NamedTuple):
@@ -269,7 +272,7 @@ class Index:
         return meta
 
     def raw(self, i: int) -> Raw:
-        """Sample `i` as its shard holds it, in one read: key and texts are what the JSON says.
+        """Sample `i` as its shard holds it: key and texts are what the JSON says.
 
         So of a large index no texts are held, and a sample behind a URL is one request.
 
@@ -279,7 +282,7 @@ class Index:
         shard, first, size = self.place(i)
         _, meta_first, meta_size = self.place(i, "meta")
         between = meta_first - first - size
-        if 0 <= between <= _BETWEEN:
+        if 0 <= between <= _BETWEEN and (size < _LARGE or "://" in shard):
             content = self._read(i, shard, first, size + between + meta_size)
             audio, text = content[:size], content[size + between :]
         else:

@@ -1,0 +1,111 @@
+"""Shards read without decoding: every member of every sample, from the cache of the system.
+
+Run `python -m bench.read`, or `python -m bench.read --json` for all figures.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import webdataset
+
+from bench import _clips
+from bench._timing import Report, machine, main, take_turns
+from clara.order import DataConfig, epoch_order
+from clara.shards import Index
+
+CLIPS = 512
+BATCH = 32
+OURS = "CLARA, shuffled"
+BLOCK = 1 << 20
+
+
+def report(rounds: int) -> Report:
+    """Measures megabytes per second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _clips.write(folder, CLIPS)
+        tars = sorted(folder.glob("*.tar"))
+        index = Index.open(folder)
+        order = epoch_order(index, DataConfig(batch=BATCH), 0).ravel().tolist()
+        size = sum(tar.stat().st_size for tar in tars) / 1e6
+        speeds = take_turns(
+            {
+                OURS: by_index(index, order),
+                "CLARA, in order": by_index(index, list(range(len(index)))),
+                "webdataset": by_webdataset(tars),
+                "tarfile": by_tarfile(tars),
+                "pread, 1 MiB at a time": by_pread(tars),
+            },
+            rounds,
+        )
+    each = size / CLIPS
+    return Report(
+        title="Reading shards",
+        text=(
+            f"{CLIPS} clips of {_clips.SECONDS} s at 48 kHz ({each:.2f} MB of FLAC each) with "
+            f"their JSON, in {len(tars)} tars, not decoded, on one thread, {rounds} rounds, from "
+            "the cache of the system. CLARA parses the JSON and hands over the captions; "
+            "webdataset hands over bytes, in the order of the tar. "
+            f"{machine('webdataset')}"
+        ),
+        unit="MB/s",
+        ours=OURS,
+        speeds={name: [speed / 1e6 for speed in found] for name, found in speeds.items()},
+        notes=[
+            "The floor is the last row: the same bytes, in blocks, with no idea where a sample "
+            "begins.",
+        ],
+    )
+
+
+def by_index(index: Index, order: list[int]) -> Callable[[], int]:
+    def run() -> int:
+        return sum(len(index.raw(row).audio) for row in order)
+
+    return run
+
+
+def by_webdataset(tars: list[Path]) -> Callable[[], int]:
+    names = [str(tar) for tar in tars]
+
+    def run() -> int:
+        stream = webdataset.WebDataset(names, shardshuffle=False)
+        return sum(len(sample["flac"]) for sample in stream)
+
+    return run
+
+
+def by_tarfile(tars: list[Path]) -> Callable[[], int]:
+    def run() -> int:
+        read = 0
+        for path in tars:
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    content = tar.extractfile(member).read()
+                    read += len(content) * member.name.endswith(".flac")
+        return read
+
+    return run
+
+
+def by_pread(tars: list[Path]) -> Callable[[], int]:
+    def run() -> int:
+        read = 0
+        for path in tars:
+            file, place = os.open(path, os.O_RDONLY), 0
+            while content := os.pread(file, BLOCK, place):
+                place += len(content)
+            os.close(file)
+            read += place
+        return read
+
+    return run
+
+
+if __name__ == "__main__":
+    main(report)
