@@ -5,6 +5,7 @@ its text in the same call: it is called with samples and a random generator, and
 `Sample`. What leaves the meaning alone is `Acoustic`: it works on the waves of a batch, on
 whatever device they are, and draws the numbers of each row from that row's own generator. So what
 becomes of a row follows from the row and its generator, not from its companions or its padding.
+Only `codec` leaves the device: codecs are programs of the CPU.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Acoustic(Protocol):
             dice: Of each row; a row draws as often, whatever its companions are.
 
         Returns:
-            The same again: finite where the waves were, and zero behind each length.
+            The same again: finite where the waves and their squares were, and zero behind each
+            length.
         """
 
 

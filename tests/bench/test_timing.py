@@ -33,6 +33,20 @@ def test_contenders_take_turns(timing: ModuleType) -> None:
     assert min(min(figures) for figures in speeds.values()) > 0
 
 
+def test_what_comes_before_a_turn_is_not_timed(timing: ModuleType) -> None:
+    now = [0.0]
+
+    def takes(seconds: float) -> Callable[[], int]:
+        def work() -> int:
+            now[0] += seconds
+            return 6
+
+        return work
+
+    speeds = timing.take_turns({"a": takes(2)}, 3, before=takes(100), clock=lambda: now[0])
+    assert speeds == {"a": [3.0, 3.0, 3.0]}
+
+
 def test_a_report_has_ratios_of_neighbours(timing: ModuleType) -> None:
     report = timing.Report(
         title="Steps",
