@@ -21,7 +21,7 @@ from clara.records import Labels, Scores
 from clara.text.languages import language_name
 from clara.text.phrases import prompt
 
-MOST = 1500  # recordings on a map: more are neither told apart nor quick to place
+MOST = 1000  # recordings on a map: more are neither told apart nor quick to place
 _FEWEST = 8
 
 

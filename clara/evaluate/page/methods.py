@@ -1,9 +1,10 @@
-"""All that the figures rest on, folded away, and what could not be measured."""
+"""All that the figures rest on, how to measure them again, and what could not be measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from clara.evaluate.page.words import how, tasks
 from clara.evaluate.run import Missing
@@ -11,6 +12,9 @@ from clara.pictures import html
 from clara.pictures.html import foreign
 from clara.pictures.svg import percent
 from clara.records import Scores
+
+if TYPE_CHECKING:
+    from clara.evaluate.origin import Origin
 
 _TOLD_ELSEWHERE = ("confusion", "primary", "majority", "examples", "by_language")
 _SHARES = ("accuracy", "by_template", "cross_validated", "chance_audio_to_text")
@@ -20,6 +24,7 @@ _FACTS = {
     "overlap": "recordings whose source (left out) or speaker was trained on",
     "by_template": "accuracy by template",
     "example": "for instance",
+    "met": "of this test the model has met",
     "grouped_by": "kept on one side by",
     "captions": "captions asked with",
 }
@@ -46,6 +51,23 @@ def missing(found: Sequence[Missing]) -> str:
         for m in found
     )
     return f"<ul>{shown}</ul>" if shown else ""
+
+
+def again(origin: Origin | None) -> str:
+    """What it takes to measure all this again; nothing if it is not known."""
+    if origin is None:
+        return ""
+    told = {
+        "in the folder": origin.folder,
+        "measured": origin.date,
+        **{f"model {name}": f"{each.asked} {each.hash}" for name, each in origin.models.items()},
+        "recordings": f"{origin.data.recordings:,}, {origin.data.hash}",
+        "packages": ", ".join(f"{name} {release}" for name, release in origin.packages.items()),
+        "machine": ", ".join(f"{name} {value}" for name, value in origin.machine.items()),
+    }
+    facts = "".join(f"<dt>{foreign(name)}</dt><dd>{foreign(told[name])}</dd>" for name in told)
+    command = f"<pre><code>{escape(origin.command)}</code></pre>"
+    return f'<div class="card">{command}<dl>{facts}</dl></div>'
 
 
 def _facts(scores: Scores) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from clara import __version__
 from clara.evaluate.examples import Clip
@@ -24,6 +25,9 @@ from clara.evaluate.seen import TRAINED
 from clara.pictures.html import contents, document, foreign, section
 from clara.pictures.svg import Points
 
+if TYPE_CHECKING:
+    from clara.evaluate.origin import Origin
+
 __all__ = ["page"]
 
 _READING = (
@@ -42,6 +46,7 @@ def page(
     results: Results,
     curves: Mapping[str, Mapping[str, Points]],
     clips: Mapping[str, Clip] | None = None,
+    origin: Origin | None = None,
 ) -> str:
     """The whole page.
 
@@ -49,6 +54,7 @@ def page(
         results: What was measured.
         curves: Of each model, the columns of its training run against the steps.
         clips: What can be listened to of each recording ("corpus/key"), in the folder "clips".
+        origin: How the figures came about.
     """
     order = tasks(results.scores)
     ordered = sorted(results.scores, key=lambda scores: order.index(scores.task))
@@ -66,6 +72,7 @@ def page(
         "All figures": (overview.table(honest), _READING),
         "Not results: trained on these recordings": (overview.table(known), _KNOWN),
         "How it was measured": (methods.blocks(ordered), ""),
+        "To measure it again": (methods.again(origin), ""),
         "Not measured": (methods.missing(results.missing), ""),
     }
     there = {title: parts for title, parts in sections.items() if parts[0]}
