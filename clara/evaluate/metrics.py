@@ -6,7 +6,7 @@ Axes: `N` recordings, `C` classes, `Q` queries, `G` members of a gallery, `K` ra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,7 +144,8 @@ def average_precision(relevant: Bools, scores: Floats) -> float:
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
     0.8333333333333333
     """
-    return _precision(relevant, scores)[0]
+    assert relevant.any()
+    return float(_Steps(relevant, scores).precision.mean())
 
 
 def mean_average_precision(relevant: Bools, scores: Floats) -> float:
@@ -156,7 +157,7 @@ def mean_average_precision(relevant: Bools, scores: Floats) -> float:
 
     Classes without a recording are left out.
     """
-    return float(average_precisions(relevant, scores)[0].mean())
+    return float(np.mean([average_precision(*each) for each in _columns(relevant, scores)]))
 
 
 def average_precisions(relevant: Bools, scores: Floats) -> tuple[Floats, Floats]:
@@ -170,18 +171,12 @@ def average_precisions(relevant: Bools, scores: Floats) -> tuple[Floats, Floats]
         The average precisions `[P]`; and by how much their mean moves, times `N`, if a recording
         weighs more `[N]`, for `clara.evaluate.intervals`.
     """
-    present = np.flatnonzero(relevant.any(axis=0))
-    assert len(present)
     found, total = [], np.zeros(len(scores))
-    for first in range(0, len(present), _COLUMNS):
-        some = present[first : first + _COLUMNS]
-        # Rows of the transpose lie in one piece: to sort a column in place is far slower.
-        columns = zip(relevant[:, some].T.copy(), scores[:, some].T.copy(), strict=True)
-        for known, likeness in columns:
-            precision, moved = _precision(known, likeness)
-            found.append(precision)
-            total += moved
-    return np.array(found), total / len(present)
+    for known, likeness in _columns(relevant, scores):
+        steps = _Steps(known, likeness)
+        found.append(steps.precision.mean())
+        total += steps.influence()
+    return np.array(found), total / len(found)
 
 
 def chance_of_average_precision(relevant: Bools) -> float:
@@ -204,26 +199,43 @@ def chance_of_average_precision(relevant: Bools) -> float:
     return float(np.mean((harmonic + others * (count - harmonic)) / count))
 
 
-def _precision(relevant: Bools, scores: Floats) -> tuple[float, Floats]:
-    """Average precision, and the influence of each recording on it `[N]`.
+def _columns(relevant: Bools, scores: Floats) -> Iterator[tuple[Bools, Floats]]:
+    """Each class that has a recording; rows of the transpose lie in one piece, and sort faster."""
+    present = np.flatnonzero(relevant.any(axis=0))
+    assert len(present)
+    for first in range(0, len(present), _COLUMNS):
+        some = present[first : first + _COLUMNS]
+        yield from zip(relevant[:, some].T.copy(), scores[:, some].T.copy(), strict=True)
 
-    With weights it is the weighted mean, over true recordings p, of A(p) / B(p): the weight of the
+
+class _Steps:
+    """The precision at each true recording of a class, and what each recording does to their mean.
+
+    With weights the mean, weighted, over true recordings p, is of A(p) / B(p): the weight of the
     true ones, and of all, that score no less. The influence is its derivative at equal weights.
+
+    Attributes:
+        precision: At the true ones, from the lowest score up.
     """
-    assert relevant.any()
-    everything, true = np.sort(scores), np.sort(scores[relevant])
-    above = len(true) - np.searchsorted(true, true)  # A(p)
-    all_above = len(scores) - np.searchsorted(everything, true)  # B(p)
-    precision = above / all_above
-    mean = float(precision.mean())
-    # A recording is in A and B of every true one that it does not lie below.
-    gain = np.append(0.0, np.cumsum(1 / all_above))
-    loss = np.append(0.0, np.cumsum(precision / all_above))
-    passed = np.searchsorted(true, scores, side="right")
-    moved = -loss[passed]
-    own = passed[relevant]
-    moved[relevant] += precision[own - 1] - mean + gain[own]
-    return mean, moved * (len(scores) / len(true))
+
+    def __init__(self, relevant: Bools, scores: Floats) -> None:
+        self.relevant, self.scores = relevant, scores
+        self._true = np.sort(scores[relevant])
+        above = len(self._true) - np.searchsorted(self._true, self._true)  # A(p)
+        self._all_above = len(scores) - np.searchsorted(np.sort(scores), self._true)  # B(p)
+        self.precision = above / self._all_above
+
+    def influence(self) -> Floats:
+        """By how much the mean moves, times `N`, if a recording weighs more `[N]`."""
+        # A recording is in A and B of every true one that it does not lie below.
+        gain = np.append(0.0, np.cumsum(1 / self._all_above))
+        loss = np.append(0.0, np.cumsum(self.precision / self._all_above))
+        passed = np.searchsorted(self._true, self.scores, side="right")
+        moved = -loss[passed]
+        own = passed[self.relevant]
+        moved[self.relevant] += self.precision[own - 1] - self.precision.mean() + gain[own]
+        scaled: Floats = moved * (len(self.scores) / len(self._true))
+        return scaled
 
 
 def ranked(queries: Floats, gallery: Floats, relevant: Sequence[Ints], k: int) -> Bools:

@@ -28,6 +28,7 @@ class Clip:
     texts: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] | None = None
     corpus: str = "tones"
+    language: str = ""
 
 
 def tone(pitch: str, rng: np.random.Generator) -> np.ndarray:
@@ -63,7 +64,7 @@ def shards(tmp_path: Path) -> Callable[[Sequence[Clip]], Index]:
                     "seconds": len(wave) / RATE,
                     "text_chars": max(map(len, texts)),
                     "texts": list(texts),
-                    "language": "",
+                    "language": clip.language,
                     "labels": json.dumps(labels),
                     "source": clip.source,
                     "speaker": clip.speaker,
