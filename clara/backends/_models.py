@@ -34,7 +34,10 @@ def loading(what: str, model: str, hint: str = HUB) -> Iterator[None]:
     """
     try:
         yield
-    except _FAULTS as error:
+    except Exception as error:
+        # The library tokenizers raises the bare class.
+        if not isinstance(error, _FAULTS) and type(error) is not Exception:
+            raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CheckpointError(
             f"Expected {what} at {model!r}, but found: {reason}; {hint}."

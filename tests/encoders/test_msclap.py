@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from clap_models import roberta_tokenizer
 
 from clara import encoders
 from clara.embed import Encoder
@@ -61,9 +60,7 @@ def checkpoint(
         transformers.BertTokenizer(str(text / "vocab.txt")).save_pretrained(text)
     else:
         text, config = folder / "gpt2", transformers.GPT2Config(**GPT)
-        tokenizer = roberta_tokenizer()
-        tokenizer.add_special_tokens({"eos_token": "<|endoftext|>"})
-        tokenizer.save_pretrained(text)
+        gpt_tokenizer().save_pretrained(text)
     config.save_pretrained(text)
     torch.manual_seed(0)
     transformers.AutoModel.from_config(config).save_pretrained(text)
@@ -90,6 +87,19 @@ def checkpoint(
     path = folder / f"CLAP_weights_{request.param}.pth"
     torch.save({"model": weights, "epoch": 3}, path)
     return path
+
+
+def gpt_tokenizer() -> Any:
+    """The tokenizer of GPT-2, with no words longer than a byte: the first, of number 0, is "!"."""
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    signs = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<|endoftext|>"]
+    assert signs[0] == "!"
+    tokens = Tokenizer(models.BPE({sign: number for number, sign in enumerate(signs)}, []))
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    library: Any = transformers
+    return library.GPT2TokenizerFast(tokenizer_object=tokens)
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
