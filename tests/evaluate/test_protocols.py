@@ -300,6 +300,12 @@ def test_a_single_speaker_and_single_classes_are_no_obstacle(
     assert scores.support == 5
 
 
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_recording_or_two_of_a_class_are_learned_from(tones: SimpleNamespace, each: int) -> None:
+    scores = logistic.run(SOUND, *view(tones, tones.everything(["train", "test"], each=each)))
+    assert scores.values["accuracy"] == 1.0
+
+
 def test_one_class_is_no_question(tones: SimpleNamespace) -> None:
     clips = [tones.Clip("low", split) for split in ("train", "test")]
     for protocol in (zero_shot, logistic):

@@ -101,6 +101,10 @@ def _folds(lesson: Lesson) -> Iterator[tuple[Ints, Ints]]:
     # A single speaker cannot be kept apart from itself: then recordings are.
     groups = lesson.groups if len(set(lesson.groups)) > 1 else np.arange(len(lesson.y))
     count = min(_FOLDS, len(set(groups)))
+    if not lesson.several:  # of one recording of each class none can be spared
+        count = min(count, int(np.bincount(lesson.y).max()))
+    if count < 2:
+        return
     # Several labels have no one class to spread evenly.
     folds = (
         GroupKFold(count)
