@@ -13,9 +13,11 @@ from clara import __version__
 from clara.errors import DataError
 from clara.evaluate.examples import save_clips
 from clara.evaluate.figures import MAIN_FIGURES, interval, primary
+from clara.evaluate.origin import Origin
 from clara.evaluate.page.listening import CLIPS
 from clara.evaluate.page.whole import page
 from clara.evaluate.run import Results
+from clara.evaluate.stored import NAME, to_json
 from clara.pictures.html import make_folder, save
 from clara.shards import Index
 
@@ -44,11 +46,12 @@ def rows(results: Results) -> list[dict[str, object]]:
     return table
 
 
-def as_json(results: Results) -> dict[str, Any]:
-    """The results as plain values."""
+def as_json(results: Results, origin: Origin | None = None) -> dict[str, Any]:
+    """The results, and how they came about, as plain values."""
     return {
         "clara": __version__,
-        "scores": [dataclasses.asdict(scores) for scores in results.scores],
+        "origin": dataclasses.asdict(origin) if origin else None,
+        "scores": [to_json(scores) for scores in results.scores],
         "missing": [dataclasses.asdict(missing) for missing in results.missing],
     }
 
@@ -59,6 +62,7 @@ def write(
     curves: Mapping[str, Path] | None = None,
     *,
     index: Index | None = None,
+    origin: Origin | None = None,
 ) -> Path:
     """Writes `scores.json` and `index.html` into a folder, and what the page lets one listen to.
 
@@ -67,6 +71,7 @@ def write(
         folder: Is made if it is not there.
         curves: Name of a model to the `metrics.csv` of its training.
         index: The recordings, for the clips of the examples; none are kept without it.
+        origin: How the figures came about.
 
     Returns:
         The page.
@@ -78,8 +83,8 @@ def write(
     make_folder(folder)
     clips = save_clips(results.scores, index, folder / CLIPS) if index else {}
     read = {name: read_curves(path) for name, path in (curves or {}).items()}
-    html = page(results, read, clips)
-    return save(folder, html, "scores.json", as_json(results))
+    html = page(results, read, clips, origin)
+    return save(folder, html, NAME, as_json(results, origin))
 
 
 def read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:

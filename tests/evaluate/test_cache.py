@@ -1,4 +1,4 @@
-"""What is kept of embeddings: found again, made again when it is broken or stale, never in the way."""
+"""What is kept of embeddings: found again, made again when broken or stale, never in the way."""
 
 from __future__ import annotations
 
