@@ -14,7 +14,8 @@ from clara.records import Wave
 
 Array = npt.NDArray[np.float64]
 
-FRAME = 0.01
+_FRAMES = 100  # in a second
+FRAME = 1 / _FRAMES
 """Seconds of a frame of `levels`."""
 _BLUR = 3  # frames over which a level is taken
 _FLOOR = 60.0  # dB below the loud: what is softer is silence as well
@@ -45,11 +46,10 @@ class Piece(NamedTuple):
 
 def levels(wave: Wave, rate: int) -> Array:
     """The level of each frame of 10 ms, in dB."""
-    step = max(1, round(FRAME * rate))
-    count = -(-len(wave) // step)
-    padded = np.zeros(count * step, np.float32)
-    padded[: len(wave)] = wave
-    power = np.square(padded.reshape(count, step)).mean(1, dtype=np.float64)
+    # Where a frame has no whole number of samples, some have one more: no error adds up.
+    starts = np.arange(-(-len(wave) * _FRAMES // rate)) * rate // _FRAMES
+    energy = np.add.reduceat(np.square(wave, dtype=np.float64), starts)
+    power = energy / np.diff(starts, append=len(wave))
     kernel = np.ones(_BLUR) / _BLUR
     smooth = np.convolve(np.pad(power, _BLUR // 2, mode="edge"), kernel, "valid")
     return np.asarray(10 * np.log10(smooth + 1e-10))

@@ -354,6 +354,16 @@ def test_levels_are_in_decibels():
     assert len(_cuts.levels(np.zeros(1, np.float32), 44_100)) == 1
 
 
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_099])
+def test_levels_keep_time_for_hours(rate):
+    """At 22,050 Hz a frame has 220.5 samples."""
+    wave = np.zeros(rate * 1200 + 7, np.float32)
+    wave[rate * 1000 : rate * 1000 + rate // 100] = 1.0
+    level = _cuts.levels(wave, rate)
+    assert len(level) == 120_001
+    assert np.flatnonzero(level > -20).tolist() == [99_999, 100_000, 100_001]
+
+
 def test_settings_that_cannot_be(tmp_path, desk):
     for least, longest in ((0, 10), (11, 10), (-1, -1)):
         with pytest.raises(UsageError, match="least"):
