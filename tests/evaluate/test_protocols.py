@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from clara import rooms
-from clara.errors import DataError, UsageError
 from clara.encoders.baseline import Baseline
+from clara.errors import DataError, UsageError
 from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.protocols import linear_probe, logistic, retrieval, zero_shot
 from clara.evaluate.tasks import FOLDS, Task

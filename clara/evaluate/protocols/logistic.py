@@ -139,6 +139,8 @@ def _plain(
     model = LogisticRegression(C=strength, max_iter=_STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Many classes of few recordings are no regression, as scikit-learn suspects.
+        warnings.filterwarnings("ignore", message="The number of unique classes")
         model.fit(scaler.transform(x), y)
     scores = np.full((len(tested), classes), -np.inf)
     odds = model.decision_function(scaler.transform(tested))
