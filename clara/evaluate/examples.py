@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from clara.audio import io
 from clara.errors import DataError
-from clara.evaluate.metrics import Floats, Ints
+from clara.evaluate.metrics import Bools, Floats, Ints
 from clara.files import replacing
 from clara.hashes import hashed
 from clara.pictures.html import make_folder
@@ -31,8 +31,9 @@ SHOWN = 3  # answers for each query
 SECONDS = 10.0
 RATE = 24_000
 _ROOM = 24 << 20  # bytes of clips on one page
-_ASKED = 256  # queries tried: of a model that is nearly always right few wrong ones may be found
-_TOGETHER = 32  # of them ranked at once, so that memory stays bounded
+_PART = 4096  # members of a gallery at once
+_ROUGH = 1e-4  # more than the error of a likeness in single precision
+_DIGITS = 12  # of a likeness: beyond lies what depends on the order of summing
 _PATTERN = "clip-*.flac"
 
 
@@ -56,6 +57,7 @@ def choose(
     keys: Sequence[str],
     texts: Sequence[str],
     answers: tuple[Sequence[Ints], Sequence[Ints]],
+    hits: tuple[Bools, Bools],
 ) -> list[dict[str, Any]]:
     """The queries to show, for each direction the right ones first, as JSON values.
 
@@ -66,6 +68,8 @@ def choose(
         texts: Of each row.
         answers: Of each text the places of its recordings, and of each recording those of its
             texts.
+        hits: Of each text whether its nearest recording is right `[M]`, and of each recording
+            whether its nearest text is `[N]`.
 
     Returns:
         Of each: "way" ("text_to_audio" or "audio_to_text"), "query", "rank" of the nearest right
@@ -81,20 +85,24 @@ def choose(
         return {"recording": keys[place], "texts": [texts[t] for t in answers[1][place].tolist()]}
 
     ways = {
-        "text_to_audio": _Way(_lots(texts), rows, audio, answers[0], written, spoken),
-        "audio_to_text": _Way(_lots(keys), audio, rows, answers[1], spoken, written),
+        "text_to_audio": _Way(_drawn(texts, hits[0]), rows, audio, answers[0], written, spoken),
+        "audio_to_text": _Way(_drawn(keys, hits[1]), audio, rows, answers[1], spoken, written),
     }
+    return [{"way": name, **each} for name, way in ways.items() for each in _shown(way)]
+
+
+def _drawn(names: Sequence[str], hits: Bools) -> list[int]:
+    """The first of the draw that are right, then the first that are wrong."""
+    order = np.argsort(hashed(names), kind="stable")
     return [
-        {"way": name, **each}
-        for name, way in ways.items()
-        for each in sorted(_shown(way), key=lambda each: each["rank"] != 1)
+        place for right in (True, False) for place in order[hits[order] == right][:EACH].tolist()
     ]
 
 
 class _Way(NamedTuple):
-    """A direction: queries in the order of the draw, where they look, and how both are told."""
+    """A direction: the queries to show, where they look, and how both are told."""
 
-    order: Ints
+    drawn: list[int]
     queries: Floats
     gallery: Floats
     answers: Sequence[Ints]
@@ -103,37 +111,33 @@ class _Way(NamedTuple):
 
 
 def _shown(way: _Way) -> Iterator[dict[str, Any]]:
-    """The first queries whose nearest answer is right, and the first whose nearest is wrong."""
-    room = {True: EACH, False: EACH}
-    for start in range(0, min(len(way.order), _ASKED), _TOGETHER):
-        part = way.order[start : start + _TOGETHER]
-        for row, likeness in zip(part.tolist(), way.queries[part] @ way.gallery.T, strict=True):
-            rank = _rank(likeness, way.answers[row])
-            if room[rank == 1]:
-                room[rank == 1] -= 1
-                example = _example(likeness, way.answers[row], rank, way.member)
-                yield {"query": way.asked(row), **example}
-        if not any(room.values()):
-            return
+    rough = way.gallery @ way.queries[way.drawn].T
+    for place, column in zip(way.drawn, rough.T, strict=True):
+        likeness = _sharpened(column, way.answers[place], way.gallery, way.queries[place])
+        yield {"query": way.asked(place), **_example(likeness, way.answers[place], way.member)}
 
 
-def _lots(names: Sequence[str]) -> Ints:
-    """The order of the draw: that of the hash of what each query is."""
-    return np.argsort(hashed(names), kind="stable")
-
-
-def _rank(likeness: Floats, answers: Ints) -> int:
-    """The rank of the nearest right answer, behind what it ties with."""
-    wrong = np.ones(len(likeness), dtype=bool)
-    wrong[answers] = False
-    return int((likeness[wrong] >= likeness[answers].max()).sum()) + 1
+def _sharpened(rough: Floats, answers: Ints, gallery: Floats, query: Floats) -> Floats:
+    """Likenesses in double precision, wherever that can change an order that is shown."""
+    likeness: Floats = rough.astype(np.float64)
+    least = np.partition(likeness, -min(SHOWN, len(likeness)))[-min(SHOWN, len(likeness))]
+    close = np.abs(likeness - likeness[answers].max()) < _ROUGH
+    close |= likeness > least - _ROUGH
+    places = np.flatnonzero(close)
+    for start in range(0, len(places), _PART):
+        part = places[start : start + _PART]
+        exact = gallery[part].astype(np.float64) @ query.astype(np.float64)
+        likeness[part] = np.round(exact, _DIGITS)
+    return likeness
 
 
 def _example(
-    likeness: Floats, answers: Ints, rank: int, member: Callable[[int], dict[str, Any]]
+    likeness: Floats, answers: Ints, member: Callable[[int], dict[str, Any]]
 ) -> dict[str, Any]:
+    """The nearest answers to a query, and the rank of a right one; what ties with it goes first."""
     right = np.zeros(len(likeness), dtype=bool)
     right[answers] = True
+    rank = int((likeness[~right] >= likeness[answers].max()).sum()) + 1
     least = np.partition(likeness, -min(SHOWN, len(likeness)))[-min(SHOWN, len(likeness))]
     near = np.flatnonzero(likeness >= least)
     near = near[np.lexsort((right[near], -likeness[near]))][:SHOWN]

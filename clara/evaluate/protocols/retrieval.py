@@ -96,7 +96,12 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
             "left_out": left_out,
             "overlap": _summed([data.overlap(*each) for each in splits.items()]),
             "examples": choose(
-                gallery.audio, rows, gallery.keys, gallery.texts, (of_text, of_audio)
+                gallery.audio,
+                rows,
+                gallery.keys,
+                gallery.texts,
+                (of_text, of_audio),
+                (by_text[:, 0], by_audio[:, 0]),
             ),
             "met": seen.most({data.met(corpus, names) for corpus, names in splits.items()}),
         },

@@ -9,6 +9,7 @@ import pytest
 
 from clara.evaluate.examples import Clip
 from clara.evaluate.map import Map
+from clara.evaluate.origin import Data, Model, Origin
 from clara.evaluate.page import languages, listening, maps, matrices, methods, overview, rivals
 from clara.evaluate.tables import HOURS
 from clara.records import Scores
@@ -159,6 +160,27 @@ def test_matrices_and_tables_are_absent_where_there_is_nothing() -> None:
     assert methods.missing([]) == ""
     assert listening.blocks([nothing], {}) == ""
     assert maps.cards([]) == ""
+
+
+def test_how_to_measure_it_again_is_told() -> None:
+    origin = Origin(
+        command="clara evaluate '<b>' --seed 3",
+        folder="/somewhere",
+        models={"mine": Model("runs/a", "sha256:abc")},
+        data=Data(("shards",), 12345, "sha256:def"),
+        options={"seed": 3},
+        date="2026-11-23T00:00:00Z",
+    )
+    html = methods.again(origin)
+    for told in (
+        "clara evaluate &#x27;&lt;b&gt;&#x27; --seed 3",
+        "runs/a sha256:abc",
+        "12,345, sha256:def",
+        "2026-11-23T00:00:00Z",
+        "torch ",
+    ):
+        assert told in html
+    assert methods.again(None) == ""
 
 
 def test_settings_are_explained_where_they_occur() -> None:
