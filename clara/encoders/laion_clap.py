@@ -5,7 +5,7 @@ keyword-to-caption augmentation, 2023. The same models in the format of transfor
 package: `clara.encoders.clap`.
 
 The release 1.1.7 pins numpy below 2 and imports torchvision, which must be of the release that goes
-with torch; it has an environment of its own.
+with torch and has no small CPU build: it has an environment of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ from clara.records import Wave
 
 __all__ = ["LaionClap"]
 
-_INSTALL = "pip install laion-clap==1.1.7 torchvision torchaudio 'transformers<5' clara-audio"
+_INSTALL = (
+    "pip install clara-audio laion-clap==1.1.7 'pyarrow<22' "
+    "torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0"
+)
 _SIZES = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 # What the package reads from the cache of Hugging Face as soon as it is imported.
 _VOCABULARIES = "roberta-base, bert-base-uncased and facebook/bart-base"

@@ -146,6 +146,7 @@ def test_files_that_are_missing_or_cut(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="a CLAP in the format of transformers"):
         Clap(folder)
     (folder / name).unlink()
+    (folder / "vocab.json").unlink(missing_ok=True)  # transformers 4 saves the vocabulary twice
     with pytest.raises(CheckpointError, match="a CLAP in the format of transformers"):
         Clap(folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,6 +138,8 @@ def test_its_rows_are_those_of_the_wrapper(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torchaudio", reason="the wrapper needs torchaudio")
+    if metadata.version("transformers") >= "5":
+        pytest.skip("the wrapper needs transformers 4")
     module = importlib.import_module("msclap.CLAPWrapper")
 
     version = "2022" if "2022" in checkpoint.name else "2023"
