@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -139,13 +140,31 @@ def test_a_program_that_fails_or_writes_half_a_file(program, aligner, plan):
     program.plan(**plan)
     with pytest.raises(AlignmentError, match=plan.get("fail", "TextGrid")) as caught:
         aligner.align(WAVE, 16_000, ["one"], language="en")
-    assert caught.value.cause == "the aligner program failed at it"
+    # Causes are all that is told of many recordings: this one says what to mend.
+    said = f" and said: {plan['fail']}" if "fail" in plan else ""
+    assert caught.value.cause == f"the aligner program failed at it{said}"
 
 
-def test_a_program_that_hangs_is_ended(program):
-    program.plan(sleep=30)
+def test_a_program_that_says_nothing(program):
+    program.path.write_text("#!/bin/sh\nexit 0\n")
+    with pytest.raises(AlignmentError) as caught:
+        MFA(command=str(program.path)).align(WAVE, 16_000, ["one"], language="en")
+    assert caught.value.cause == "the aligner program failed at it and said: nothing"
+
+
+def test_a_program_that_hangs_is_ended_with_all_its_processes(program):
+    late = program.folder / "late"
+    program.path.write_text(f"#!/bin/sh\n(sleep 2; touch {late}) & wait\n")
     with pytest.raises(UsageError, match="timeout"):
         MFA(command=str(program.path), timeout=0.5).align(WAVE, 16_000, ["one"], language="en")
+    time.sleep(2)
+    assert not late.exists()
+
+
+def test_a_program_that_does_not_start(program):
+    program.path.write_text("#!/no/such/python\n")
+    with pytest.raises(UsageError, match=r"does not start: .*; name the program as `command`"):
+        MFA(command=str(program.path)).align(WAVE, 16_000, ["one"], language="en")
 
 
 def test_nothing_to_align_calls_nothing(program, aligner):

@@ -6,8 +6,11 @@ install: its parts in C++ come from conda.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -95,11 +98,13 @@ class MFA:
             own = ("--temporary_directory", str(Path(folder) / "work"))
             answer = self._run("align", *options, *own, str(corpus), *models, str(out))
             if answer.returncode or not (out / "it.TextGrid").is_file():
-                said = " ".join((answer.stderr or answer.stdout).split())[-300:]
+                said = (answer.stderr or answer.stdout).replace(folder, "")
+                last = (said.strip().splitlines() or ["nothing"])[-1].strip()[:100]
                 raise AlignmentError(
                     f"Expected the Montreal Forced Aligner to write a TextGrid, but it said: "
-                    f"{said!r}. Mend what it names; models come by `mfa model download`.",
-                    cause=_CAUSE,
+                    f"{' '.join(said.split())[-300:]!r}. Mend what it names; models come by "
+                    "`mfa model download`.",
+                    cause=f"{_CAUSE} and said: {last}",
                 )
             try:
                 tiers = textgrid.read(out / "it.TextGrid")
@@ -109,20 +114,35 @@ class MFA:
         return _joined(words, bare, [row for row in spoken if row.text], len(wave) / rate)
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [self._command, *arguments]
         try:
-            return subprocess.run(
-                [self._command, *arguments],
-                capture_output=True,
+            with subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                timeout=self._timeout,
-                check=False,
-            )
+                process_group=0,
+            ) as program:
+                try:
+                    out, said = program.communicate(timeout=self._timeout)
+                except BaseException:
+                    # It has processes of its own, which would go on.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(program.pid, signal.SIGKILL)
+                    raise
         except subprocess.TimeoutExpired as error:
             raise UsageError(
                 f"Expected the Montreal Forced Aligner to answer within {self._timeout:.0f} s, but "
                 "it did not; cut the recording, or give it longer as `timeout`."
             ) from error
+        except OSError as error:
+            raise UsageError(
+                f"Expected the Montreal Forced Aligner as {self._command!r}, but it does not "
+                f"start: {error.strerror}; name the program as `command`."
+            ) from error
+        return subprocess.CompletedProcess(command, program.returncode, out, said)
 
 
 def _bare(word: str) -> str:
