@@ -22,6 +22,7 @@ READING = (
     "stands at 0 on the left."
 )
 _WIDE = 900
+_FEW = 3  # languages: fewer make no picture of languages
 _COLUMNS = ("language", "%", "95 %", "chance", "words", "clips", "hours", "paper")
 _SPEAKERS = (("seen_speakers", "known speakers"), ("unseen_speakers", "new speakers"))
 
@@ -40,25 +41,32 @@ def printed() -> dict[str, float]:
 def _block(scores: Scores) -> str:
     lines: Sequence[Mapping[str, Any]] = scores.detail["by_language"]
     theirs = printed()
+    heading = f"{foreign(scores.task)} · {foreign(scores.encoder)}, {escape(title(scores))}"
+    picture = _figure(scores, lines, theirs, heading) if len(lines) >= _FEW else ""
+    table = _table(lines, theirs)
+    return f"{picture}<details><summary>Each language: {heading}</summary>{table}</details>"
+
+
+def _figure(
+    scores: Scores, lines: Sequence[Mapping[str, Any]], theirs: Mapping[str, float], heading: str
+) -> str:
+    """The scatter twice: for a desk, and for a phone with the languages' tags for names."""
     series = {
         scores.encoder: [
             _dot(str(each["language"]), float(each["accuracy"]), each.get("hours"))
             for each in lines
         ],
-        "the paper": [_dot(tag, value, HOURS[tag]) for tag, value in theirs.items()],
+        "the paper, on MSWC": [_dot(tag, value, HOURS[tag]) for tag, value in theirs.items()],
     }
     wide = scatter(series, "hours of training", width=_WIDE)
-    # A phone shows the same in its own width, with the languages' tags for names.
     short = {
         name: [Dot(dot.x, dot.y, dot.name.rpartition(" ")[2].strip("()"), dot.tip) for dot in dots]
         for name, dots in series.items()
     }
     narrow = scatter(short, "hours of training")
-    heading = f"{foreign(scores.task)} · {foreign(scores.encoder)}, {escape(title(scores))}"
     return (
         f'<figure class="card part"><h3>{heading}</h3><div class="on-desk">{wide}</div>'
         f'<div class="on-phone">{narrow}</div></figure>'
-        f"<details><summary>Each language: {heading}</summary>{_table(lines, theirs)}</details>"
     )
 
 

@@ -44,11 +44,15 @@ def blocks(scores: Sequence[Scores]) -> str:
 
 
 def missing(found: Sequence[Missing]) -> str:
-    """What was asked for and could not be measured, and why."""
+    """What was asked for and could not be measured, each reason once."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        what = " by ".join(filter(None, (each.task, each.protocol.replace("_", " "))))
+        reasons.setdefault((each.encoder, each.reason), []).append(what)
     shown = "".join(
-        f"<li><b>{' · '.join(map(foreign, filter(None, (m.task, m.protocol, m.encoder))))}</b>: "
-        f"{foreign(m.reason)}</li>"
-        for m in found
+        f"<li><b>{foreign(encoder)}</b>: {foreign(reason)}"
+        f'<div class="small muted">{", ".join(map(foreign, filter(None, whats)))}</div></li>'
+        for (encoder, reason), whats in reasons.items()
     )
     return f"<ul>{shown}</ul>" if shown else ""
 
@@ -63,7 +67,7 @@ def again(origin: Origin | None) -> str:
         **{f"model {name}": f"{each.asked} {each.hash}" for name, each in origin.models.items()},
         "recordings": f"{origin.data.recordings:,}, {origin.data.hash}",
         "packages": ", ".join(f"{name} {release}" for name, release in origin.packages.items()),
-        "machine": ", ".join(f"{name} {value}" for name, value in origin.machine.items()),
+        "machine": ", ".join(f"{name} {value}" for name, value in origin.machine.items() if value),
     }
     facts = "".join(f"<dt>{foreign(name)}</dt><dd>{foreign(told[name])}</dd>" for name in told)
     command = f"<pre><code>{escape(origin.command)}</code></pre>"

@@ -11,6 +11,7 @@ from clara.evaluate.examples import Clip
 from clara.evaluate.map import Map
 from clara.evaluate.origin import Data, Model, Origin
 from clara.evaluate.page import languages, listening, maps, matrices, methods, overview, rivals
+from clara.evaluate.run import Missing
 from clara.evaluate.tables import HOURS
 from clara.records import Scores
 
@@ -24,20 +25,28 @@ def spotted(lines: list[dict[str, object]], seen: str = "unseen") -> Scores:
 
 LINE = {"language": "pl", "words": 20, "accuracy": 0.5, "support": 9, "hours": 2.5, "chance": 0.05}
 
+GERMAN, FRENCH = {**LINE, "language": "de"}, {**LINE, "language": "fr"}
+
 
 def test_a_language_has_ours_and_the_papers_point() -> None:
-    html = languages.pictures([spotted([LINE])])
+    html = languages.pictures([spotted([LINE, GERMAN, FRENCH])])
     assert html.count("<title>Polish (pl): 50.0 %, 2.5 h</title>") == 2  # wide, and for phones
     assert html.count("<title>Polish (pl): 96.7 %, 96.9 h</title>") == 2
-    assert html.count('<circle class="tone0 dot"') == 2
+    assert html.count('<circle class="tone0 dot"') == 6
     assert html.count('<rect class="tone1 dot"') == 2 * len(HOURS) == 72
 
 
 @pytest.mark.parametrize("hours", [None, 0.0])
 def test_a_language_without_hours_stands_at_none(hours: float | None) -> None:
-    html = languages.pictures([spotted([{**LINE, "hours": hours}])])
+    html = languages.pictures([spotted([{**LINE, "hours": hours}, GERMAN, FRENCH])])
     assert "50.0 %, 0 h" in html
     assert html.count(">0</text>") == 2
+
+
+def test_few_languages_make_a_table_alone() -> None:
+    html = languages.pictures([spotted([LINE, GERMAN])])
+    assert "<svg" not in html
+    assert "<bdi>Polish (pl)</bdi>" in html
 
 
 def test_the_table_of_languages_tells_speakers_where_they_are_known() -> None:
@@ -160,6 +169,20 @@ def test_matrices_and_tables_are_absent_where_there_is_nothing() -> None:
     assert methods.missing([]) == ""
     assert listening.blocks([nothing], {}) == ""
     assert maps.cards([]) == ""
+
+
+def test_each_reason_is_told_once_for_a_model() -> None:
+    html = methods.missing(
+        [
+            Missing("a/b", "zero_shot", "mine", "no <text> side."),
+            Missing("c/d", "retrieval", "mine", "no <text> side."),
+            Missing("c/d", "", "yours", "no shards."),
+            Missing("", "", "third", "nothing at all."),
+        ]
+    )
+    assert html.count("<li>") == 3
+    assert html.count("no &lt;text&gt; side.") == 1
+    assert "<bdi>a/b by zero shot</bdi>, <bdi>c/d by retrieval</bdi>" in html
 
 
 def test_how_to_measure_it_again_is_told() -> None:
