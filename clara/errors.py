@@ -47,7 +47,8 @@ class UnknownNameError(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}."
+        hint = f"there are: {', '.join(known)}." if known else "there is none."
+        hint = f"did you mean {near[0]!r}?" if near else hint
         super().__init__(f"There is no {kind} named {name!r}; {hint}")
 
 

@@ -20,3 +20,17 @@ def test_errors_cross_processes(error: ClaraError) -> None:
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("known", "hint"),
+    [
+        (["esc50"], "did you mean 'esc50'?"),
+        (["a", "b"], "there are: a, b."),
+        ([], "there is none."),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(known: list[str], hint: str) -> None:
+    assert str(UnknownNameError("corpus", "esc_50", known)) == (
+        f"There is no corpus named 'esc_50'; {hint}"
+    )

@@ -68,7 +68,8 @@ def _made(room: str, name: str, settings: str, run: Path | None) -> Any:
         inspect.signature(kind).bind(**made)
     except TypeError as error:
         raise UsageError(
-            f"Expected the settings of the {room} {name} to be whole but found: {error}."
+            f"Expected all settings that the {room} {name} needs, but found: {error}; give it in "
+            "the settings of the step."
         ) from error
     return kind(**made)
 
