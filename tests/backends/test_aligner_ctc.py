@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clara import rooms
+from clara.backends import _latin
 from clara.backends.aligner import ctc
 from clara.backends.aligner.ctc import CTC, _align
 from clara.errors import AlignmentError, CheckpointError, MissingExtraError, UsageError
@@ -228,7 +229,7 @@ def test_other_scripts_are_romanised_for_a_latin_alphabet(tmp_path, monkeypatch)
     latin = CTC(str(checkpoint(tmp_path / "latin", "abcdefghijklmnopqrstuvwxyz'")))
     found = latin.align(noise(3), 16_000, ["черепаха", "здесь"], language="ru")
     assert found[0].start < found[0].end < found[1].start < found[1].end
-    monkeypatch.setattr(ctc.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(_latin.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"clara-audio\[align\]"):
         latin.align(noise(3), 16_000, ["черепаха"], language="ru")
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from clara import rooms
+from clara.backends import _latin
 from clara.backends.speaker import Speaker, _common
 from clara.backends.speaker.piper import Piper
 from clara.backends.speaker.vits import Vits
@@ -350,23 +351,27 @@ def test_vits_speaks_as_transformers_does(vits_folder):
 
 def test_vits_without_uroman_refuses_a_checkpoint_that_needs_it(tmp_path, monkeypatch):
     pytest.importorskip("transformers")
-    from clara.backends.speaker import vits
-
     folder = vits_checkpoint(tmp_path / "mms-tts-kor", language="kor", is_uroman=True)
-    found = vits.importlib.util.find_spec
+    found = _latin.importlib.util.find_spec
     monkeypatch.setattr(
-        vits.importlib.util, "find_spec", lambda name: None if name == "uroman" else found(name)
+        _latin.importlib.util, "find_spec", lambda name: None if name == "uroman" else found(name)
     )
     with pytest.raises(MissingExtraError, match=r"clara-audio\[vits\]"):
         vits_of(folder)
 
 
-def test_vits_writes_other_scripts_in_latin_letters(tmp_path):
+def test_vits_writes_other_scripts_in_latin_letters(tmp_path, monkeypatch):
     pytest.importorskip("transformers")
-    pytest.importorskip("uroman")
+    uroman = pytest.importorskip("uroman")
     folder = vits_checkpoint(tmp_path / "mms-tts-kor", language="kor", is_uroman=True)
-    wave, _ = vits_of(folder).speak("물", language="ko")
+    speaker = vits_of(folder)
+    wave, _ = speaker.speak("물", language="ko")
     assert wave.any()
+    # Its tables, which take seconds to read, are read once for a process.
+    monkeypatch.setattr(uroman, "Uroman", None)
+    assert np.array_equal(speaker.speak("물", language="ko")[0], wave)
+    assert speaker.speak("😀물", language="ko")[0].any()
+    assert [_latin.romanised(text) for text in ("물", "😀물", "Dom")] == ["mul", "mul", "Dom"]
 
 
 def test_vits_refuses_what_is_no_checkpoint(tmp_path):

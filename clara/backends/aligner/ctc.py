@@ -6,7 +6,6 @@ The most probable path through the letters of the transcript, with blanks betwee
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from clara.audio import io
-from clara.backends import Word
+from clara.backends import Word, _latin
 from clara.backends._models import loading, title
 from clara.backends.aligner._lattice import Lattice
 from clara.errors import AlignmentError, MissingExtraError
@@ -172,14 +171,10 @@ class _Alphabet:
     def romanised(self, words: Sequence[str]) -> Sequence[str]:
         """The words in Latin letters, if there are no others in the alphabet."""
         latin = all(sign.isascii() for sign in self._letters if sign.isalpha())
-        if not latin or all(_latin(word) for word in words):
+        if not latin or all(_is_latin(word) for word in words):
             return words
-        if importlib.util.find_spec("uroman") is None:
-            raise MissingExtraError("the romanisation that this model wants", "align")
-        import uroman
-
-        speller = uroman.Uroman()
-        return [str(speller.romanize_string(word)) for word in words]
+        _latin.check("the romanisation that this model wants", "align")
+        return [_latin.romanised(word) for word in words]
 
     def spell(self, word: str) -> list[int]:
         """The labels of a word: of its letters that are known, or a star if none is."""
@@ -199,7 +194,7 @@ def _spoken(word: str) -> bool:
     return any(map(str.isalnum, word))
 
 
-def _latin(word: str) -> bool:
+def _is_latin(word: str) -> bool:
     letters = filter(str.isalpha, word)
     return all(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
 

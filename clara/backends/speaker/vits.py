@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clara.backends import _latin
 from clara.backends._models import loading, title
 from clara.backends.speaker import _common
 from clara.errors import MissingExtraError, UnknownNameError, UsageError
@@ -151,9 +151,8 @@ def _load(transformers: Any, path: str, device: str) -> _Model:
         tokenizer = transformers.VitsTokenizer.from_pretrained(path)
         with torch.random.fork_rng([]):  # weights are drawn before they are loaded
             network = transformers.VitsModel.from_pretrained(path)
-    # Without that package the tokenizer would drop every letter.
-    if tokenizer.is_uroman and importlib.util.find_spec("uroman") is None:
-        raise MissingExtraError(f"the language of {path}", "vits")
+    if tokenizer.is_uroman:
+        _latin.check(f"the language of {path}", "vits")
     count = int(network.config.num_speakers)
     speakers = tuple(map(str, range(count))) if count > 1 else ("",)
     return _Model(network.to(device).eval(), tokenizer, title(path, network), speakers)
@@ -176,6 +175,8 @@ def _language(tokenizer: Any, path: str) -> str:
 
 def _ids(tokenizer: Any, text: str) -> Any:
     """Tokens `[1, L]`, or None where the alphabet of the model has no letter of the text."""
+    if tokenizer.is_uroman:
+        text = _latin.romanised(text)  # the tokenizer would load the tables for each text anew
     try:
         ids = tokenizer(text, return_tensors="pt").input_ids
     except ImportError as error:
