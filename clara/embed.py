@@ -267,12 +267,15 @@ def embed_index(
             progress(start + len(part))
     if vectors is None:
         raise UsageError("Expected recordings to embed, but the selection is empty.")
-    everything = range(len(index))
+    corpora, keys = index.column("corpus"), index.column("key")
+    # Of many recordings few have labels of their own: each set of them is one object.
+    _, firsts, kinds = np.unique(index.codes("labels")[0], return_index=True, return_inverse=True)
+    labels = [index.labels(int(row)) for row in firsts]
     return Embeddings(
         vectors=vectors,
-        keys=[index.key(i) for i in everything],
-        labels=[index.labels(i) for i in everything],
-        texts=[index.texts(i) for i in everything],
+        keys=[f"{corpus}/{key}" for corpus, key in zip(corpora, keys, strict=True)],
+        labels=[labels[kind] for kind in kinds.tolist()],
+        texts=index.column("texts").tolist(),
     )
 
 

@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,13 @@ from clara import __version__
 from clara.embed import Encoder, Rows, embed_index
 from clara.errors import DataError
 from clara.files import make_parent, replacing
+from clara.hashes import hashed
 from clara.records import Embeddings
 from clara.remote import File, Url
 from clara.shards import Index
 
 _FORMAT = 1
+_NUMBERS = ("audio_offset", "audio_size", "frames")
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -161,41 +163,38 @@ class _Names:
 
     def __init__(self, view: Index, what: bytes) -> None:
         self._what = what
-        self._view = view
-        self._shards, names = view.codes("shard")
-        self._stamps = _stamps({code: names[code] for code in np.unique(self._shards).tolist()})
-        everything = slice(None)
-        columns = ("audio_offset", "audio_size", "frames")
-        self._numbers = np.stack([view.values(name, everything) for name in columns], axis=1)
+        shards, names = view.codes("shard")
+        corpora, known = view.codes("corpus")
+        stamps = np.zeros(len(names), np.uint64)
+        there = np.unique(shards).tolist()
+        stamps[there] = hashed(_stamps([names[code] for code in there]))
+        numbers = [view.values(name, slice(None)) for name in _NUMBERS]
+        columns = [view.hashes("key"), hashed(known)[corpora], stamps[shards], *numbers]
+        self._rows = np.stack([column.astype("<u8") for column in columns], axis=1)
 
     def of(self, rows: npt.NDArray[np.int64]) -> str:
         """The name of the chunk of some rows of the view."""
-        total = hashlib.sha256(self._what)
-        for row in rows.tolist():
-            stamp = self._stamps[int(self._shards[row])]
-            key, numbers = self._view.key(row), self._numbers[row].tolist()
-            total.update(f"{key}\0{stamp}\0{numbers}\n".encode("utf-8", "surrogatepass"))
-        return total.hexdigest()
+        return hashlib.sha256(self._what + self._rows[rows].tobytes()).hexdigest()
 
 
-def _stamps(shards: dict[int, str]) -> dict[int, str]:
+def _stamps(shards: Sequence[str]) -> list[str]:
     """The size of each shard and when it was written; empty if it is gone, which is told later."""
-    found: dict[int, str] = {}
+    found: list[str] = []
     listed: dict[str, dict[str, File]] = {}
-    for code, shard in shards.items():
+    for shard in shards:
         if "://" in shard:
             folder = Url(shard).parent
             if str(folder) not in listed:
                 listed[str(folder)] = folder.files()
             file = listed[str(folder)].get(Url(shard).name)
-            found[code] = f"{file.size} {file.mark}" if file else ""
+            found.append(f"{file.size} {file.mark}" if file else "")
             continue
         try:
             about = Path(shard).stat()
         except OSError:
-            found[code] = ""
+            found.append("")
         else:
-            found[code] = f"{about.st_size} {about.st_mtime_ns}"
+            found.append(f"{about.st_size} {about.st_mtime_ns}")
     return found
 
 

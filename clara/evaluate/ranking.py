@@ -29,7 +29,7 @@ from clara.evaluate.products import Doubles, Floats, Ints, Keys, Product, ordere
 Bools = npt.NDArray[np.bool_]
 
 _ROWS, _COLUMNS = 1024, 1024  # of a tile: its likenesses stay in the cache of a core
-_SHARES = (1 / 32, 1 / 8, 1.0)  # of a side, that the other side meets one after the other
+_SHARES = (1 / 32, 1 / 8, 1 / 3, 1.0)  # of a side, that the other side meets one after the other
 _DENSE = 64  # so many candidates of a row in one tile are counted first, not looked at one by one
 _PAIRS = 2048  # computed exactly at once
 _PANEL = 8192  # columns that are made ready for the product at once
