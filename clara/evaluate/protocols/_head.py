@@ -51,7 +51,10 @@ class Head(nn.Module):
         widths = (len(mean), *WIDTHS, classes)
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
-        layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
+        # Without the weights that torch would draw from everybody's dice.
+        layers = [
+            nn.Linear(a, b, device="meta").to_empty(device="cpu") for a, b in pairwise(widths)
+        ]
         self.layers = nn.ModuleList(layers)
         self.last = layers[-1]
         self.generator = generator

@@ -5,7 +5,8 @@ early stopping on the validation loss are as for the probe. What else there is t
 says. The classifier is taught first, with the tower as it is, and both go on from there together:
 from random layers, the first steps would undo what the tower has learned (Kumar et al., Fine-Tuning
 can Distort Pretrained Features, 2022, arXiv:2202.10054). That start counts as a candidate too, so
-that what comes out validates no worse than the probe.
+that what comes out validates no worse than the probe. Judged and kept are weights averaged over
+about a round: few recordings validate, and single steps scatter more than they teach.
 
 Each fold trains anew, from the encoder as it was handed in; that one is left as it is. This costs
 hours where the others cost minutes, so it is measured only if asked for.
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from clara.batches import Batches
 from clara.embed import Encoder, chunks, pad
@@ -55,7 +57,7 @@ class Recipe:
         head_rate: That of the classifier.
         decay: Weight decay of matrices.
         clip: Largest norm of the gradient.
-        warmup: Share of the first round in which rates rise; then they fall to 0 by a cosine.
+        warmup: Rounds in which rates rise; then they fall to 0 by a cosine over all.
         rounds: Most rounds. A round is an epoch, or `steps` where an epoch has more; after each,
             the validation loss says whether this is the best so far.
         steps: Most steps of a round.
@@ -67,13 +69,13 @@ class Recipe:
     """
 
     tower_rate: float = 1e-4
-    head_rate: float = 1e-3
+    head_rate: float = 3e-4
     decay: float = 0.01
     clip: float = 1.0
-    warmup: float = 0.5
+    warmup: float = 1.0
     rounds: int = 50
     steps: int = 2000
-    patience: int = 5
+    patience: int = 8
     batch: int = 16
     seconds: float = 10.0
     bf16: bool = True
@@ -161,6 +163,8 @@ class _Tuning:
         batches = self._batches(learned)
         steps = min(batches.steps_per_epoch, recipe.steps)
         optimiser, schedule = _optimiser(network, recipe, steps)
+        smooth = AveragedModel(network, multi_avg_fn=_mean_over(steps), use_buffers=True)
+        smooth.update_parameters(network)
         best, best_round = _copy(network), 0
         first = best_loss = mean_loss(self.through(network, checked.keys), checked.y)
         with contextlib.closing(batches.stream()) as stream:
@@ -176,10 +180,11 @@ class _Tuning:
                     nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
                     optimiser.step()
                     schedule.step()
+                    smooth.update_parameters(network)
                     self.progress((step + 1) * len(y), recipe.rounds * steps * len(y))
-                now = mean_loss(self.through(network, checked.keys), checked.y)
+                now = mean_loss(self.through(smooth.module, checked.keys), checked.y)
                 if now < best_loss:
-                    best, best_round, best_loss = _copy(network), number, now
+                    best, best_round, best_loss = _copy(smooth.module), number, now
                 elif number - best_round >= recipe.patience or not math.isfinite(now):
                     break
         network.load_state_dict(best)
@@ -237,6 +242,11 @@ def _optimiser(
     return optimiser, torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: rate_at(step + 1, total, shape)
     )
+
+
+def _mean_over(steps: int) -> Any:
+    """A running mean of weights that remembers so many steps."""
+    return get_ema_multi_avg_fn(1 - 1 / (steps + 1))  # type: ignore[no-untyped-call]
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from clara.embed import Encoder
 from clara.errors import MissingExtraError
 from clara.evaluate.embedded import EmbeddedIndex, Part
-from clara.evaluate.metrics import Floats, Ints, mean_average_precision
+from clara.evaluate.metrics import Floats, Ints
+from clara.evaluate.protocols._head import mean_loss
 from clara.evaluate.protocols._probe import Lesson, probe
 from clara.evaluate.protocols._regression import Regression
 from clara.evaluate.tasks import Task
@@ -80,7 +81,8 @@ def _validated(lesson: Lesson, strength: float) -> float:
     """How well the training part is told, each recording judged by a fit that had not seen it.
 
     Returns:
-        The accuracy; of several labels the mean average precision.
+        The accuracy; of several labels the binary cross-entropy, less than 0 to be the more the
+        better: average precision is often perfect at any strength, however little is learned.
     """
     truth, found = [], []
     for learned, judged in _folds(lesson):
@@ -91,7 +93,7 @@ def _validated(lesson: Lesson, strength: float) -> float:
         return 0.0
     scores, wanted = np.concatenate(found), np.concatenate(truth)
     if lesson.several:
-        return mean_average_precision(wanted, scores)
+        return -mean_loss(scores, wanted)
     return float(np.mean(scores.argmax(axis=1) == wanted))
 
 
