@@ -82,6 +82,25 @@ def targets(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Ints
     return np.array([place.get(first, -1) for first in firsts], dtype=np.int64)
 
 
+def relevance(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Bools:
+    """Whether each recording has each class `[N, C]`.
+
+    >>> relevance([{"sound": ("dog", "rain")}, {}], "sound", ["cat", "dog", "rain"]).tolist()
+    [[False, True, True], [False, False, False]]
+    """
+    place = {name: number for number, name in enumerate(classes)}
+    marked = np.zeros((len(labels), len(classes)), dtype=bool)
+    pairs = [
+        (row, place[name])
+        for row, each in enumerate(labels)
+        for name in each.get(kind, ())
+        if name in place
+    ]
+    if pairs:
+        marked[tuple(np.array(pairs).T)] = True
+    return marked
+
+
 def classification(
     task: Task,
     protocol: str,

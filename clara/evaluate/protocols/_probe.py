@@ -25,11 +25,12 @@ from clara.evaluate.scoring import (
     grouped,
     headline,
     multi_label,
+    relevance,
     targets,
 )
 from clara.evaluate.tasks import Task
 from clara.hashes import distinct
-from clara.records import Labels, Scores
+from clara.records import Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,16 +259,3 @@ def _multi(
         np.concatenate(scores),
         {**detail, "parts": told},
     )
-
-
-def relevance(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Bools:
-    """Whether each recording has each class `[N, C]`.
-
-    >>> relevance([{"sound": ("dog", "rain")}, {}], "sound", ["cat", "dog", "rain"]).tolist()
-    [[False, True, True], [False, False, False]]
-    """
-    place = {name: number for number, name in enumerate(classes)}
-    relevant = np.zeros((len(labels), len(classes)), dtype=bool)
-    for row, each in zip(relevant, labels, strict=True):
-        row[[place[name] for name in each.get(kind, ()) if name in place]] = True
-    return relevant

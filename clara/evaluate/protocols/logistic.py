@@ -34,7 +34,7 @@ _STEPS = 1000
 # (yet of `_ENOUGH` recordings). Such fits end after fewer steps, each of which costs seconds.
 _LARGE = 1_000_000
 _ENOUGH = 10_000
-_FEW_STEPS = 100
+_FEW_STEPS = 50
 
 
 def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:

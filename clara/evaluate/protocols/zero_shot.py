@@ -26,10 +26,11 @@ from clara.evaluate.scoring import (
     grouped,
     has_several,
     multi_label,
+    relevance,
     targets,
 )
 from clara.evaluate.tasks import Task
-from clara.records import Labels, Scores
+from clara.records import Scores
 
 __all__ = ["run"]
 
@@ -103,7 +104,7 @@ def _several(task: Task, data: EmbeddedIndex, prompts: Prompts) -> Scores:
     left_out = data.left_out(task.corpus, splits)
     for split in splits:
         whole = data.counted(task.corpus, split)
-        marked = _marked(whole.rows.labels, task.target, prompts.classes)
+        marked = relevance(whole.rows.labels, task.target, prompts.classes)
         known: Bools = np.asarray(marked.any(axis=1))
         if not known.all():
             left_out[f"{split}: no {task.target} is known"] = int((~known).sum())
@@ -119,18 +120,3 @@ def _several(task: Task, data: EmbeddedIndex, prompts: Prompts) -> Scores:
     likeness = vectors @ prompts.rows(prompts.ensemble).T
     values = {**found.values, "map_ensemble": mean_average_precision(truth, likeness)}
     return dataclasses.replace(found, values=values)
-
-
-def _marked(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Bools:
-    """Whether each recording has each class `[N, C]`."""
-    place = {name: number for number, name in enumerate(classes)}
-    marked = np.zeros((len(labels), len(classes)), dtype=bool)
-    pairs = [
-        (row, place[name])
-        for row, each in enumerate(labels)
-        for name in each.get(kind, ())
-        if name in place
-    ]
-    if pairs:
-        marked[tuple(np.array(pairs).T)] = True
-    return marked
