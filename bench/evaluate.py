@@ -60,7 +60,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 def plant(count: int, fall: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """Unit rows of recordings, and of captions, five for each recording."""
     rng = np.random.default_rng(0)
-    spread = (np.arange(1, WIDTH + 1) ** -fall).astype(np.float32)
+    spread = (np.arange(1.0, WIDTH + 1) ** -fall).astype(np.float32)
     audio = unit(rng.standard_normal((count, WIDTH), dtype=np.float32) * spread)
     texts = np.empty((count * CAPTIONS, WIDTH), np.float32)
     for start in range(0, len(texts), 1 << 16):

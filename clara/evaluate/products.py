@@ -40,6 +40,11 @@ class Product:
         right: Rows `[M, D]`.
         pairs: Who belong together, by rows `[P]` of both: likenesses are compared with theirs.
         likeness: Of those pairs `[P]`.
+
+    Attributes:
+        kind: What rows are rounded to.
+        width: How many directions are left of them.
+        fine: How far off a likeness of whole rows in float32 is at most.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Product:
         (norm, off), (other, other_off) = ((each.norm, each.off) for each in self._sides)
         # What each of so many additions in float32 may lose, twice: half of it is to spare.
         added = left.shape[1] * 2.0**-23 * (norm + off) * (other + other_off)
+        self.fine = left.shape[1] * 2.0**-22 * norm * other + 1e-30
         self._base = off * (other + other_off) + norm * other_off + added + 1e-30
         assert np.isfinite(self._base)
 
