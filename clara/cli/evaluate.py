@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -71,40 +71,23 @@ def evaluate(
         )
     if report:
         make_folder(report)  # before hours of work, not after
+    options: dict[str, Any] = {"tasks": tasks, "protocols": protocols, "folds": folds}
+    options |= {"prompts": prompts, "seed": seed}
     asked = tuple(dict.fromkeys(models))
     encoders = _named(asked)
     kept = _cache(cache)
     with bar("recordings") as told:
         index = Index.open(*data)
-        results = compare(
-            encoders,
-            index,
-            tasks,
-            protocols,
-            maps=bool(report),
-            folds=folds,
-            prompts=prompts,
-            seed=seed,
-            progress=told,
-            cache=kept,
-        )
-    options = {
-        "tasks": tasks,
-        "protocols": protocols,
-        "folds": folds,
-        "prompts": prompts,
-        "seed": seed,
-    }
-    again = {
-        name: (word, encoder) for word, (name, encoder) in zip(asked, encoders.items(), strict=True)
-    }
+        results = compare(encoders, index, maps=bool(report), progress=told, cache=kept, **options)
+    words = dict(zip(encoders, asked, strict=True))
+    again = {name: (words[name], encoder) for name, encoder in encoders.items()}
     how = origin(again, (data, index), options)
     if json:
         show_json(reports.as_json(results, how))
     else:
         _show(results, kept)
     if report:
-        _write(report, results, {name: word for name, (word, _) in again.items()}, index, how)
+        _write(report, results, words, index, how)
 
 
 def _write(

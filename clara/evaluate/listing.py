@@ -40,7 +40,7 @@ def listed() -> list[Listed]:
     >>> by_name["audiocaps/retrieval"].tables, by_name["audiocaps/retrieval"].needs
     (('table5',), 'test')
     >>> by_name["ravdess/emotion"].needs
-    'test; with train and valid for fine_tune, linear_probe, logistic'
+    'test; to learn, train and valid'
     """
     return [_listed(task) for task in TASKS.values()]
 
@@ -48,13 +48,13 @@ def listed() -> list[Listed]:
 def _listed(task: Task) -> Listed:
     cells = [cell for cell in CELLS if cell.task == task.name]
     protocols = tuple(dict.fromkeys((*(cell.protocol for cell in cells), *task.protocols)))
-    learning = [name for name in protocols if name in _LEARNING]
+    learning = _LEARNING.intersection(protocols)
     if task.split == FOLDS:
         needs = "every fold"
     else:
         needs = " and ".join(task.split.split("+"))
         others = " and ".join(each for each in ("train", "valid") if each not in task.split)
-        needs += f"; with {others} for {', '.join(learning)}" if learning else ""
+        needs += f"; to learn, {others}" if learning else ""
     return Listed(
         task=task.name,
         tables=tuple(sorted({cell.table for cell in cells})),

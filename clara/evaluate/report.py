@@ -12,7 +12,7 @@ from typing import Any
 from clara import __version__
 from clara.errors import DataError
 from clara.evaluate.examples import save_clips
-from clara.evaluate.figures import MAIN_FIGURES, interval, primary
+from clara.evaluate.figures import MAIN_FIGURES, interval, primary, title
 from clara.evaluate.origin import Origin
 from clara.evaluate.page.listening import CLIPS
 from clara.evaluate.page.whole import page
@@ -30,7 +30,7 @@ def rows(results: Results) -> list[dict[str, object]]:
         table.append(
             {
                 "task": scores.task,
-                "protocol": scores.protocol,
+                "protocol": title(scores),
                 "model": scores.encoder,
                 "figure": MAIN_FIGURES.get(primary(scores), primary(scores)),
                 "value": scores.values[primary(scores)],
