@@ -71,6 +71,8 @@ def paired(first: Bools, second: Bools, weights: Doubles, groups: Ints | None) -
     low, high = _around(difference, _error(rest), len(rest) - 1)
     what = "recordings" if groups is None else "speakers or sources"
     test = f"signs of {len(together):,} {what}"
+    if 2.0 ** (1 - len(together)) > 1 - LEVEL:
+        test += ", too few to show any"
     return Found(difference, low, high, signs(together), test)
 
 
