@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from clara.errors import UnknownNameError, UsageError
 from clara.encoders.baseline import Baseline
+from clara.errors import UnknownNameError, UsageError
 from clara.evaluate.run import evaluate
 
 
