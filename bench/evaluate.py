@@ -32,6 +32,7 @@ CAPTIONS = 5
 THREADS = 2
 CLIPS = 20_000
 CLASSES = 527
+_TOGETHER = 4096  # rows planted at once, so that planting takes less memory than ranking
 RANDOM = 1e6
 FLAT, STEEP = 0.0, 1.0
 # Recordings, how the spread of directions falls, and the noise of captions, for R@1 of about 0.05,
@@ -63,8 +64,8 @@ def plant(count: int, fall: float, noise: float) -> tuple[np.ndarray, np.ndarray
     spread = (np.arange(1.0, WIDTH + 1) ** -fall).astype(np.float32)
     audio = unit(rng.standard_normal((count, WIDTH), dtype=np.float32) * spread)
     texts = np.empty((count * CAPTIONS, WIDTH), np.float32)
-    for start in range(0, len(texts), 1 << 16):
-        part = texts[start : start + (1 << 16)]
+    for start in range(0, len(texts), _TOGETHER):
+        part = texts[start : start + _TOGETHER]
         part[:] = unit(rng.standard_normal(part.shape, dtype=np.float32) * spread) * noise
         if noise < RANDOM:
             part += audio[np.arange(start, start + len(part)) // CAPTIONS]
