@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[Any]
 
 _ROWS = 4096
+_ROUND = 128
 _WIDTHS = (32, 64, 128)
 _SAMPLE = 1024  # rows of each side by which the rotation and the width are chosen
 _SMALL = 1 << 24  # pairs below which nothing is worth the search for the fastest way
@@ -80,7 +81,8 @@ class Product:
 
     def keys(self, a: torch.Tensor, b: torch.Tensor) -> Keys:
         """Likenesses `[R, C]`; where all that they are compared with is positive, as keys."""
-        return _numbers(a @ b.T)
+        # Torch keeps a program for every shape it has multiplied: of shapes there are to be few.
+        return _numbers(_filled(a) @ _filled(b).T)[: len(a), : len(b)]
 
     def bars(self, likeness: Doubles, errors: Doubles) -> Keys:
         """Keys that no likeness of at least so much stays below."""
@@ -163,6 +165,11 @@ def ordered(keys: Keys) -> Keys:
     """
     # Positive floats are in the order of their bits, negative ones in the opposite order.
     return keys ^ ((keys >> 15) & 0x7FFF) if keys.dtype == np.int16 else keys
+
+
+def _filled(rows: torch.Tensor) -> torch.Tensor:
+    """Rows with zeros behind them, up to a round number."""
+    return torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % _ROUND))
 
 
 def _numbers(values: torch.Tensor) -> Keys:
