@@ -202,8 +202,8 @@ def report(rounds: int) -> Table:
             f"directions, exact to double precision, on {THREADS} threads, in fresh processes. "
             "Memory is the resident set at most, embeddings, Python and torch among it. In few "
             "directions means that the spread of the n-th falls as 1/n: so 64 directions hold "
-            f"99 % of the weight, as in small trained models. Rows of 100,000 recordings are one run "
-            f"each, the others medians. {machine('torch', 'numpy')}"
+            "99 % of the weight, as in small trained models. Rows of 100,000 recordings are one "
+            f"run each, the others medians. {machine('torch', 'numpy')}"
         ),
         columns=["", "R@1, text to audio", "s", "s of computing", "GiB at most"],
         rows=rows,
