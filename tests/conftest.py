@@ -103,30 +103,15 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def toy(tones: Path) -> Recipe:
     """A recipe for `tones` that makes about two hundred steps in a second on one thread."""
-    from clara.audio.mel import MelConfig
+    from tiny_model import TINY
+
     from clara.batches import DataConfig
-    from clara.model import AudioConfig, ModelConfig, TextConfig
     from clara.optim import OptimConfig
     from clara.train import Recipe, TrainConfig
 
-    audio = AudioConfig(
-        mel=MelConfig(rate=8000, fft=256, window=256, hop=128, bands=16, high=4000.0),
-        stem="conv2d",
-        channels=(4, 8),
-        width=16,
-        latents=4,
-        latent_width=16,
-        layers=1,
-        heads=2,
-        cross_heads=1,
-        head_width=8,
-        keep=0.8,
-        dropout=0.1,
-    )
-    text = TextConfig(vocab=300, width=16, layers=1, heads=2, hidden=32, limit=32)
     return Recipe(
         name="toy",
-        model=ModelConfig(audio, text, dim=16),
+        model=TINY,
         data=DataConfig(folders=(str(tones),), batch=12),
         optim=OptimConfig(rate=3e-3, warmup=20),
         train=TrainConfig(steps=200, precision="32-true", log_every=10, save_every=20),

@@ -11,15 +11,71 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from clara.audio import io
 from clara.embed import Rows, reject_single
+from clara.encoders._weights import fingerprint
 from clara.records import Wave
 
 BATCH = 16
 """How many windows go through a network at once."""
+
+
+class Windowed:
+    """An encoder of other people, which hears a window at a time.
+
+    A member of the room derives from it and sets what is named here.
+
+    Attributes:
+        name: For people.
+        rate: The sample rate that it wants, in Hz.
+        kind: Of its rows, with a number that changes when they do.
+        files: All that decides the rows.
+        window: The most samples that it hears at once; any number if None.
+        width: Of its rows.
+    """
+
+    name: str
+    rate: int
+    kind: str
+    files: tuple[Path, ...]
+    window: int | None
+    width: int
+
+    @cached_property
+    def hash(self) -> str:
+        """Over all that decides the rows."""
+        return fingerprint(self.kind, *self.files)
+
+    def audio(self, sources: Sequence[io.Source]) -> Rows:
+        """As `clara.embed.Encoder.audio`.
+
+        Raises:
+            AudioError: One of them cannot be read.
+        """
+        return embed_waves(
+            sources, self._hear, rate=self.rate, window=self.window, width=self.width
+        )
+
+    def text(self, texts: Sequence[str]) -> Rows:
+        """As `clara.embed.Encoder.text`."""
+        return embed_texts(texts, self._read, width=self.width)
+
+    def seen(self, corpus: str, split: str) -> str:
+        """Always "unknown"."""
+        return "unknown"
+
+    def _hear(self, waves: list[Wave]) -> Rows:
+        """Waves, each of at most a window, to rows of any length `[B, D]`."""
+        raise NotImplementedError
+
+    def _read(self, texts: list[str]) -> Rows:
+        """Sentences to rows of any length `[B, D]`."""
+        raise NotImplementedError
 
 
 def embed_waves(

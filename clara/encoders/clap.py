@@ -6,25 +6,22 @@ keyword-to-caption augmentation, 2023.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from clara.audio import io
 from clara.backends._models import loading
 from clara.embed import Rows
-from clara.encoders._clips import embed_texts, embed_waves
-from clara.encoders._weights import fingerprint, title
+from clara.encoders._clips import Windowed
+from clara.encoders._weights import title
 from clara.errors import MissingExtraError, UsageError
 from clara.records import Wave
 
 __all__ = ["Clap"]
 
 
-class Clap:
+class Clap(Windowed):
     """A `ClapModel` with its feature extractor and tokenizer.
 
     What is at most as long as its window (10 s) goes through its own feature extractor, padding and
@@ -44,14 +41,16 @@ class Clap:
         CheckpointError: It does not hold a whole CLAP.
     """
 
+    kind = "clap 1"
+
     def __init__(self, folder: str | Path) -> None:
         try:
             import transformers
         except ImportError as error:
             raise MissingExtraError("CLAP of transformers", "clap") from error
         library: Any = transformers
-        self._folder = Path(folder)
-        if not self._folder.is_dir():
+        where = Path(folder)
+        if not where.is_dir():
             raise UsageError(
                 f"Expected {str(folder)!r} to be a folder of a transformers CLAP, but there is no "
                 f"such folder; nothing is fetched by its name, so download the model first."
@@ -68,9 +67,7 @@ class Clap:
             if found["missing_keys"] or found.get("mismatched_keys"):
                 raise ValueError("weights of another kind of model")
             # Without its files a tokenizer is made up that knows no word.
-            if not any(
-                (self._folder / name).is_file() for name in ("tokenizer.json", "vocab.json")
-            ):
+            if not any((where / name).is_file() for name in ("tokenizer.json", "vocab.json")):
                 raise ValueError("no vocabulary (tokenizer.json, or vocab.json with merges.txt)")
             self._extract: Any = library.ClapFeatureExtractor.from_pretrained(folder, **local)
             self._tokens: Any = library.AutoTokenizer.from_pretrained(folder, **local)
@@ -79,31 +76,11 @@ class Clap:
         # RoBERTa numbers positions from behind the padding; past the last the lookup would fail.
         positions = config.max_position_embeddings - config.pad_token_id - 1
         self._longest = min(self._tokens.model_max_length, positions)
-        self._width: int = self._network.config.projection_dim
-        self.name = title(self._folder)
-        self.rate: int = self._extract.sampling_rate
-
-    @cached_property
-    def hash(self) -> str:
-        """Over all that decides the rows."""
-        return fingerprint("clap 1", self._folder)
-
-    def audio(self, sources: Sequence[io.Source]) -> Rows:
-        """As `clara.embed.Encoder.audio`.
-
-        Raises:
-            AudioError: One of them cannot be read.
-        """
-        window = int(self._extract.nb_max_samples)
-        return embed_waves(sources, self._hear, rate=self.rate, window=window, width=self._width)
-
-    def text(self, texts: Sequence[str]) -> Rows:
-        """As `clara.embed.Encoder.text`."""
-        return embed_texts(texts, self._read, width=self._width)
-
-    def seen(self, corpus: str, split: str) -> str:
-        """Always "unknown"."""
-        return "unknown"
+        self.width = self._network.config.projection_dim
+        self.files = (where,)
+        self.name = title(where)
+        self.rate = self._extract.sampling_rate
+        self.window = int(self._extract.nb_max_samples)
 
     def _hear(self, waves: list[Wave]) -> Rows:
         features = self._extract(waves, sampling_rate=self.rate, return_tensors="pt")

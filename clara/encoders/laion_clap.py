@@ -10,18 +10,15 @@ with torch and has no small CPU build: it has an environment of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from clara.audio import io
 from clara.backends._models import loading
 from clara.embed import Rows
-from clara.encoders._clips import embed_texts, embed_waves
-from clara.encoders._weights import fingerprint, installed, offline, put, read, title
+from clara.encoders._clips import Windowed
+from clara.encoders._weights import installed, offline, put, read, title
 from clara.errors import CheckpointError, UsageError
 from clara.records import Wave
 
@@ -36,7 +33,7 @@ _SIZES = {96: "HTSAT-tiny", 128: "HTSAT-base"}
 _VOCABULARIES = "roberta-base, bert-base-uncased and facebook/bart-base"
 
 
-class LaionClap:
+class LaionClap(Windowed):
     """A `CLAP_Module` with the weights of a file.
 
     Size and fusion are read from the weights. Clips of at most 10 s are heard as the package hears
@@ -55,9 +52,11 @@ class LaionClap:
         CheckpointError: It holds no such weights, or the text model is not in the cache.
     """
 
+    kind = "laion_clap 1"
+
     def __init__(self, checkpoint: str | Path) -> None:
-        self._path = Path(checkpoint)
-        weights = read(self._path, "state_dict")
+        path = Path(checkpoint)
+        weights = read(path, "state_dict")
         stem = weights.get("audio_branch.patch_embed.proj.weight")
         if stem is None or len(stem) not in _SIZES:
             raise CheckpointError(
@@ -71,34 +70,14 @@ class LaionClap:
             self._module: Any = package.CLAP_Module(
                 enable_fusion=fusion, device="cpu", amodel=_SIZES[len(stem)]
             )
-        put(self._module.model, weights, self._path)
+        put(self._module.model, weights, path)
         self._module.eval()
-        self._settings: dict[str, Any] = self._module.model_cfg["audio_cfg"]
-        self._width = len(weights["audio_projection.2.weight"])
-        self.name = title(self._path)
-        self.rate: int = self._settings["sample_rate"]
-
-    @cached_property
-    def hash(self) -> str:
-        """Over all that decides the rows."""
-        return fingerprint("laion_clap 1", self._path)
-
-    def audio(self, sources: Sequence[io.Source]) -> Rows:
-        """As `clara.embed.Encoder.audio`.
-
-        Raises:
-            AudioError: One of them cannot be read.
-        """
-        window = self._settings["clip_samples"]
-        return embed_waves(sources, self._hear, rate=self.rate, window=window, width=self._width)
-
-    def text(self, texts: Sequence[str]) -> Rows:
-        """As `clara.embed.Encoder.text`."""
-        return embed_texts(texts, self._read, width=self._width)
-
-    def seen(self, corpus: str, split: str) -> str:
-        """Always "unknown"."""
-        return "unknown"
+        settings: dict[str, Any] = self._module.model_cfg["audio_cfg"]
+        self.width = len(weights["audio_projection.2.weight"])
+        self.name = title(path)
+        self.rate = settings["sample_rate"]
+        self.window = settings["clip_samples"]
+        self.files = (path,)
 
     def _hear(self, waves: list[Wave]) -> Rows:
         with torch.inference_mode():

@@ -13,8 +13,7 @@ import contextlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -23,11 +22,10 @@ import numpy as np
 import torch
 import yaml
 
-from clara.audio import io
 from clara.backends._models import loading
 from clara.embed import Rows
-from clara.encoders._clips import embed_texts, embed_waves, filled
-from clara.encoders._weights import fingerprint, installed, offline, put, read, title
+from clara.encoders._clips import Windowed, filled
+from clara.encoders._weights import installed, offline, put, read, title
 from clara.errors import UsageError
 from clara.records import Wave
 
@@ -38,7 +36,7 @@ _INSTALL = (
 )
 
 
-class MSClap:
+class MSClap(Windowed):
     """A network of `msclap` with the weights of a file.
 
     Which version they are of is read from them. A clip is repeated until its window is full (5 s in
@@ -58,6 +56,8 @@ class MSClap:
         UsageError: There is no such file, or msclap is not installed.
         CheckpointError: It holds no such weights, or the text model is not there.
     """
+
+    kind = "msclap 1"
 
     def __init__(self, checkpoint: str | Path) -> None:
         path = Path(checkpoint)
@@ -90,38 +90,14 @@ class MSClap:
             self._network: Any = _network(package, self._settings)
         put(self._network, weights, path)
         self._network.eval()
-        self._files = (path, beside) if beside.is_dir() else (path,)
+        self.files = (path, beside) if beside.is_dir() else (path,)
         self.name = title(path)
-        self.rate: int = self._settings.sampling_rate
-
-    @cached_property
-    def hash(self) -> str:
-        """Over all that decides the rows."""
-        return fingerprint("msclap 1", *self._files)
-
-    def audio(self, sources: Sequence[io.Source]) -> Rows:
-        """As `clara.embed.Encoder.audio`.
-
-        Raises:
-            AudioError: One of them cannot be read.
-        """
-        width = self._settings.d_proj
-        return embed_waves(sources, self._hear, rate=self.rate, window=self._window, width=width)
-
-    def text(self, texts: Sequence[str]) -> Rows:
-        """As `clara.embed.Encoder.text`."""
-        return embed_texts(texts, self._read, width=self._settings.d_proj)
-
-    def seen(self, corpus: str, split: str) -> str:
-        """Always "unknown"."""
-        return "unknown"
-
-    @property
-    def _window(self) -> int:
-        return int(self._settings.duration * self.rate)
+        self.rate = self._settings.sampling_rate
+        self.window: int = int(self._settings.duration * self.rate)
+        self.width = self._settings.d_proj
 
     def _hear(self, waves: list[Wave]) -> Rows:
-        full = np.stack([filled(wave, self._window) for wave in waves])
+        full = np.stack([filled(wave, self.window) for wave in waves])
         with torch.inference_mode():
             rows: Rows = self._network.audio_encoder(torch.from_numpy(full))[0].numpy()
         return rows

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clara.audio import io
 from clara.backends._models import loading
 from clara.embed import Rows
-from clara.encoders._clips import embed_texts, embed_waves
-from clara.encoders._weights import fingerprint, installed, offline, title
+from clara.encoders._clips import Windowed
+from clara.encoders._weights import installed, offline, title
 from clara.errors import CheckpointError, MissingExtraError, UsageError
 from clara.records import Wave
 
 __all__ = ["SentenceTransformers"]
 
 
-class SentenceTransformers:
+class SentenceTransformers(Windowed):
     """A `SentenceTransformer` of a folder.
 
     Recordings longer than what its feature extractor hears at once: see `clara.encoders._clips`.
@@ -35,6 +33,8 @@ class SentenceTransformers:
         UsageError: There is no such folder, or it is of a release that encodes no audio.
         CheckpointError: The model does not load, takes no audio, or crops at random.
     """
+
+    kind = "sentence_transformers 1"
 
     def __init__(self, folder: str | Path) -> None:
         try:
@@ -58,34 +58,10 @@ class SentenceTransformers:
         hint = "if it needs code of its own, load it in a function and give package.module:function"
         with offline(), loading("a model of sentence-transformers", str(folder), hint):
             self._model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        self._window: int | None
-        self.rate: int
-        self._window, self.rate = self._hearing()
-        self._width = self._read(["a sound"]).shape[1]  # not every model states it
+        self.files = (self._folder,)
+        self.window, self.rate = self._hearing()
+        self.width = self._read(["a sound"]).shape[1]  # not every model states it
         self.name = title(self._folder)
-
-    @cached_property
-    def hash(self) -> str:
-        """Over all that decides the rows."""
-        return fingerprint("sentence_transformers 1", self._folder)
-
-    def audio(self, sources: Sequence[io.Source]) -> Rows:
-        """As `clara.embed.Encoder.audio`.
-
-        Raises:
-            AudioError: One of them cannot be read.
-        """
-        return embed_waves(
-            sources, self._hear, rate=self.rate, window=self._window, width=self._width
-        )
-
-    def text(self, texts: Sequence[str]) -> Rows:
-        """As `clara.embed.Encoder.text`."""
-        return embed_texts(texts, self._read, width=self._width)
-
-    def seen(self, corpus: str, split: str) -> str:
-        """Always "unknown"."""
-        return "unknown"
 
     def _hearing(self) -> tuple[int | None, int]:
         """How many samples it hears at once, and at which rate.

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_model import TINY
 from torch import nn
 
-from clara.audio.mel import MelConfig
 from clara.checkpoint import About
 from clara.embed import Clara
 from clara.errors import UsageError
@@ -25,33 +25,13 @@ from clara.evaluate.protocols import fine_tune, linear_probe, logistic
 from clara.evaluate.protocols._probe import Lesson, probe
 from clara.evaluate.run import evaluate
 from clara.evaluate.tasks import FOLDS, Task
-from clara.model import AudioConfig, ClaraModel, ModelConfig, TextConfig
+from clara.model import ClaraModel
 from clara.text.tokens import Tokens
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SOUND = Task("tones", "sound")
 DEEP = {"low": ("low", "deep"), "middle": ("middle", "deep"), "high": ("high",), "shrill": ()}
-
-
-TINY = ModelConfig(
-    AudioConfig(
-        mel=MelConfig(rate=8000, fft=256, window=256, hop=128, bands=16, high=4000.0),
-        stem="conv2d",
-        channels=(4, 8),
-        width=16,
-        latents=4,
-        latent_width=16,
-        layers=1,
-        heads=2,
-        cross_heads=1,
-        head_width=8,
-        keep=0.8,
-        dropout=0.1,
-    ),
-    TextConfig(vocab=300, width=16, layers=1, heads=2, hidden=32, limit=32),
-    dim=16,
-)
 
 
 def view(tones: SimpleNamespace, clips: Sequence[Any], ear: Any = None, **options: Any) -> Any:

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clara.audio.threads import one_core
 from clara.evaluate.metrics import Bools, Floats, Ints
 from clara.evaluate.protocols._probe import Lesson
 
@@ -85,7 +85,8 @@ def learn(lesson: Lesson, held: Bools) -> tuple[Head, Mapping[str, Any]]:
     Returns:
         The head as it was when the validation loss was least, and what is to be said of it.
     """
-    with _one_thread():
+    # Products of 16 rows take longer to share out among threads than to compute.
+    with one_core():
         return _learn(lesson, held)
 
 
@@ -118,17 +119,6 @@ def _learn(lesson: Lesson, held: Bools) -> tuple[Head, Mapping[str, Any]]:
     head.eval()
     told = {"epochs": best_epoch, "validation_loss": best_loss, "validated_on": int(held.sum())}
     return head, told
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Products of 16 rows take longer to share out among threads than to compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def prior(head: Head, y: npt.NDArray[Any]) -> None:
