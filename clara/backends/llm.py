@@ -295,6 +295,38 @@ class LLM:
         return min(share * self.config.wait * 2.0 ** (attempt - 1), 60.0)
 
 
+class Asker:
+    """A backend that asks a server.
+
+    Args:
+        config: Which server and model, and the budget.
+        cache: File in which accepted answers are kept; none are if it is None.
+        run: Folder of a run whose processes share the budget.
+
+    Attributes:
+        llm: The client; its `counts` say what became of the texts.
+        name: Which model.
+
+    Raises:
+        UsageError: The configuration makes no sense.
+        DataError: The cache or the folder cannot be written, or holds something else.
+    """
+
+    def __init__(
+        self,
+        config: LLMConfig,
+        cache: str | os.PathLike[str] | None = None,
+        run: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.llm = LLM(config, cache, run)
+        self.name = self.llm.name
+
+    @property
+    def lost(self) -> Counter[str]:
+        """The texts without an answer, by cause, over its life."""
+        return self.llm.counts.lost
+
+
 def _strings(text: str) -> list[str] | None:
     """The JSON array of strings in an answer, or None; a fence around it is let pass."""
     text = text.strip()

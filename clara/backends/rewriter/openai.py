@@ -7,12 +7,10 @@ tries, or does not come at all, is the draft.
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from clara.backends.llm import LLM, LLMConfig
+from clara.backends.llm import Asker
 from clara.backends.rewriter import Case, Sentence
 from clara.backends.rewriter.rules import Rules
 from clara.text.facts import Facts, fault
@@ -42,33 +40,11 @@ _STYLES = (
 )
 
 
-class OpenAI:
+class OpenAI(Asker):
     """Writes by instruction, each sentence from another draft or in another style.
 
-    Args:
-        config: Which server and model, and the budget.
-        cache: File in which accepted sentences are kept.
-        run: Folder of a run whose processes share the budget.
-
-    Raises:
-        UsageError: The configuration makes no sense.
-        DataError: The cache cannot be written, or is no cache.
+    It is made as `clara.backends.llm.Asker`; a question that is asked twice is lost once.
     """
-
-    def __init__(
-        self,
-        config: LLMConfig,
-        cache: str | os.PathLike[str] | None = None,
-        run: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self.llm = LLM(config, cache, run)
-        self.name = self.llm.name
-        self._rules = Rules()
-
-    @property
-    def lost(self) -> Counter[str]:
-        """As `clara.backends.rewriter.Rewriter`; a question that is asked twice counts once."""
-        return self.llm.counts.lost
 
     def rewrite(self, cases: Sequence[Case]) -> list[tuple[Sentence, ...]]:
         """As `clara.backends.rewriter.Rewriter`; `llm.counts` says what became of the questions.
@@ -77,7 +53,7 @@ class OpenAI:
             UsageError: The server refuses the key, or has no such model.
             DataError: The cache cannot be written.
         """
-        drafts = self._rules.rewrite(cases)
+        drafts = Rules().rewrite(cases)
         asked = [list(_questions(*pair)) for pair in zip(cases, drafts, strict=True)]
         facts = {
             question: case.facts

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 
-from clara.backends.llm import LLM, LLMConfig
+from clara.backends.llm import Asker
 from clara.errors import UnknownNameError
 from clara.text.languages import LANGUAGES, language_name
 from clara.text.quotes import QUOTED
@@ -24,32 +23,11 @@ _BRACES = re.compile(r"\{\w*\}")
 _IN_SCRIPT = 0.6
 
 
-class OpenAI:
+class OpenAI(Asker):
     """Translates by instruction; what does not pass the checks is asked for again, then left.
 
-    Args:
-        config: Which server and model, and the budget.
-        cache: File in which accepted translations are kept.
-        run: Folder of a run whose processes share the budget.
-
-    Raises:
-        UsageError: The configuration makes no sense.
-        DataError: The cache cannot be written, or is no cache.
+    It is made as `clara.backends.llm.Asker`.
     """
-
-    def __init__(
-        self,
-        config: LLMConfig,
-        cache: str | os.PathLike[str] | None = None,
-        run: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self.llm = LLM(config, cache, run)
-        self.name = self.llm.name
-
-    @property
-    def lost(self) -> Counter[str]:
-        """The texts without a translation, by cause, over its life."""
-        return self.llm.counts.lost
 
     def translate(self, texts: Sequence[str], *, source: str, target: str) -> list[str | None]:
         """Translates texts; `llm.counts` says what became of them.
