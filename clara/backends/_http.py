@@ -100,6 +100,8 @@ def _known_to(req: urllib.request.Request, kind: type[http.client.HTTPConnection
             super().connect()
             assert isinstance(req, _Request)
             req.socket = self.sock
+            if req.cut:  # while there was nothing to end yet
+                req.end()
 
     return Known
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -206,6 +207,23 @@ def test_what_is_no_answer_ends_in_time_and_is_none(chat, step, cause):
     assert time.monotonic() - start < 4
     assert client.counts.lost == {cause: 2}
     assert balanced(client)
+
+
+def test_a_server_that_is_found_too_late_is_too_slow(chat, monkeypatch):
+    """There is nothing to cut yet when its time is up."""
+    found = socket.getaddrinfo
+
+    def late(*asked, **more):
+        time.sleep(0.4)
+        return found(*asked, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    chat.plan({"raw": OK + "X: ", "again": "a", "pause": 0.05})
+    client = llm(chat, timeout=0.2, tries=1)
+    start = time.monotonic()
+    assert client.map(SHOUT, ["a"], good) == [None]
+    assert time.monotonic() - start < 4
+    assert client.counts.lost == {"the server is too slow": 1}
 
 
 def test_a_server_that_is_down_costs_little_and_is_counted(dead_chat):
