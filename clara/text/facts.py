@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from clara.records import Entry, Labels
 from clara.text.languages import language_name
-from clara.text.quotes import CLOSING, OPENING
+from clara.text.quotes import BEFORE, BEHIND
 from clara.text.scripts import share_in_script
 
 BACKGROUND = "background"
@@ -293,9 +293,7 @@ def _in_english(text: str, facts: Facts) -> bool:
 
 def _without_quote(sentence: str, spoken: str) -> str | None:
     """The sentence without the words spoken, or None if it does not quote them as they are."""
-    opening, closing = re.escape(OPENING), re.escape(CLOSING)
-    quoted = re.compile(rf"[{opening}]\s?{re.escape(spoken)}[.,!?;…]?\s?[{closing}]")
-    rest, count = quoted.subn(" ", sentence)
+    rest, count = re.subn(f"{BEFORE}{re.escape(spoken)}{BEHIND}", " ", sentence)
     return rest if count else None
 
 

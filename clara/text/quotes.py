@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-OPENING, CLOSING = "\"'“”„«»‘’‚‹›「『", "\"'“”«»‘’‹›」』"
-"""Quotation marks of many languages that may stand before words, and behind them."""
+_OPENING, _CLOSING = "\"'“”„«»‘’‚‹›「『", "\"'“”«»‘’‹›」』"
+BEFORE, BEHIND = rf"[{_OPENING}]\s?", rf"[.,!?;…]?\s?[{_CLOSING}]"
+"""Patterns of what may stand before words that are quoted, and behind them."""
 _DOUBLE = '"“”„«»「」『』'
 QUOTED = re.compile(rf"[{_DOUBLE}]([^{_DOUBLE}]+)[{_DOUBLE}]")
 """Something between quotation marks that are no apostrophes."""
@@ -51,10 +52,10 @@ class Masked:
             return None
         places = []
         for mask, words, opening, closing in self.kept:
-            found = [match.span() for match in _alone(mask).finditer(answer)]
-            if len(found) != 1 or answer.count(mask) != 1:
+            found = _alone(mask).search(answer)
+            if found is None or answer.count(mask) != 1:
                 return None
-            start, end = found[0]
+            start, end = found.span()
             if not opening or _between_marks(answer, start, end):
                 opening = closing = ""
             places.append((start, end, f"{opening}{words}{closing}"))
@@ -78,7 +79,7 @@ def masked(text: str, spoken: Sequence[str], form: str) -> Masked:
     free = _numbers(text, form)
 
     def hidden(match: re.Match[str]) -> str:
-        parts = {name: part or "" for name, part in match.groupdict().items()}
+        parts = match.groupdict("")
         opening, closing = parts["open"] or parts["left"], parts["close"] or parts["right"]
         words = parts["known"] or parts["plain"] or parts["other"]
         kept.append((next(free), words, opening, closing))
@@ -93,8 +94,8 @@ def _pattern(spoken: Sequence[str]) -> re.Pattern[str]:
     several = [words for words in known if len(words.split()) > 1]
     nothing = "(?!)"
     return re.compile(
-        rf"(?P<open>[{OPENING}]\s?)(?P<known>{'|'.join(map(re.escape, known)) or nothing})"
-        rf"(?P<close>[.,!?;…]?\s?[{CLOSING}])"
+        rf"(?P<open>{BEFORE})(?P<known>{'|'.join(map(re.escape, known)) or nothing})"
+        rf"(?P<close>{BEHIND})"
         rf"|(?<!\w)(?P<plain>{'|'.join(map(re.escape, several)) or nothing})(?!\w)"
         rf"|(?P<left>[{_DOUBLE}])(?P<other>[^{_DOUBLE}]+)(?P<right>[{_DOUBLE}])"
     )
@@ -116,4 +117,4 @@ def _alone(mask: str) -> re.Pattern[str]:
 
 def _between_marks(text: str, start: int, end: int) -> bool:
     before, behind = text[:start].rstrip()[-1:], text[end:].lstrip(" \u00a0\u202f.,!?;…。")[:1]
-    return before in OPENING and behind in CLOSING and bool(before and behind)
+    return bool(before and behind) and before in _OPENING and behind in _CLOSING
