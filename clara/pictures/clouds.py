@@ -92,7 +92,7 @@ def scatter(series: Mapping[str, Sequence[Dot]], x_name: str, *, width: int = WI
         mark(MARKS[tone % 2], x, y, _DOT, f"tone{tone % TONES} dot", dot.tip)
         for (x, y), dot, tone in zip(places, dots, tones, strict=True)
     ]
-    parts += _names([dot.name for dot in dots], places, places, (left, 0, right, bottom))
+    parts += _names([dot.name for dot in dots], places, (left, 0, right, bottom))
     key, height = legend(list(series), left, bottom + 46.0)
     told = "; ".join(dot.tip for dot in dots)
     return picture(width, height, parts + key, f"{', '.join(series)} against {x_name}: {told}")
@@ -143,21 +143,16 @@ def chart(spots: Sequence[Spot], flags: Sequence[Spot], names: Sequence[str], to
     ]
     places = [place(flag) for flag in flags]
     labels = [cut(names[flag.group], 22) for flag in flags]
-    parts += _names(labels, places, places, (0, 0, WIDTH, height))
+    parts += _names(labels, places, (0, 0, WIDTH, height))
     return picture(WIDTH, height, parts, told)
 
 
 _Box = tuple[float, float, float, float]
 
 
-def _names(
-    names: Sequence[str],
-    places: Sequence[tuple[float, float]],
-    dots: Sequence[tuple[float, float]],
-    room: _Box,
-) -> list[str]:
-    """Each name beside its place, where it lies on no dot and on no other name."""
-    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in dots]
+def _names(names: Sequence[str], places: Sequence[tuple[float, float]], room: _Box) -> list[str]:
+    """Each name beside its place, where it lies on no place and on no other name."""
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
     parts = []
     for name, (x, y) in zip(names, places, strict=True):
         wide = breadth(name) * _FONT * 0.92

@@ -68,13 +68,13 @@ def table_row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
         numeric: Which cells are set flush right.
     """
     scope = ' scope="col"' if tag == "th" else ""
-    made = (
-        f'<{tag}{scope} class="number">{cell}</{tag}>'
-        if number
-        else f"<{tag}{scope}>{cell}</{tag}>"
-        for cell, number in zip(cells, numeric, strict=True)
-    )
+    made = (_cell(tag, scope, *each) for each in zip(cells, numeric, strict=True))
     return f"<tr>{''.join(made)}</tr>"
+
+
+def _cell(tag: str, scope: str, content: str, number: bool) -> str:
+    right = ' class="number"' if number else ""
+    return f"<{tag}{scope}{right}>{content}</{tag}>"
 
 
 def table(
@@ -93,27 +93,19 @@ def table(
         label: Plain text, what it is a table of, for those who do not see it.
         kind: A further class of its frame.
     """
-
-    def cell(tag: str, scope: str, content: str, number: bool) -> str:
-        right = ' class="number"' if number else ""
-        return f"<{tag}{scope}{right}>{content}</{tag}>"
-
     lines = []
     for row in rows:
         if len(row) < len(head):
             over = f'<th scope="rowgroup" class="over" colspan="{len(head)}">{row[0]}</th>'
             lines.append(f"<tr>{over}</tr>")
             continue
-        first = cell("th", ' scope="row"', row[0], numeric[0])
-        others = (cell("td", "", *each) for each in zip(row[1:], numeric[1:], strict=True))
+        first = _cell("th", ' scope="row"', row[0], numeric[0])
+        others = (_cell("td", "", *each) for each in zip(row[1:], numeric[1:], strict=True))
         lines.append(f"<tr>{first}{''.join(others)}</tr>")
-    top = "".join(
-        cell("th", ' scope="col"', content, number)
-        for content, number in zip(head, numeric, strict=True)
-    )
     return (
         f'<div class="scroll {kind}" role="region" tabindex="0" aria-label="{escape(label)}">'
-        f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        f"<table><thead>{table_row('th', head, numeric)}</thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 
