@@ -97,13 +97,14 @@ class Segment:
             desk.count("recordings without words, cut where they are quiet")
             pieces = _cuts.anywhere(level, seconds, **asked)
         lengths = [piece.end - piece.start for piece in pieces]
-        left_out = [length for length in lengths if length > self.longest + 1e-6]
+        longest = self.longest + 1e-6
+        left_out = [length for length in lengths if length > longest]
         if len(left_out) == len(pieces):
             desk.skip(entry, "it has no silence to cut at")
             return
         desk.count("recordings cut")
         for number, (piece, length) in enumerate(zip(pieces, lengths, strict=True)):
-            if length in left_out:
+            if length > longest:
                 continue
             desk.count("pieces")
             if length < self.least:
