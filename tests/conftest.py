@@ -121,12 +121,10 @@ def toy(tones: Path) -> Recipe:
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Small products are slower on two threads, much so where others are at work."""
-    import torch
+    from clara.audio.threads import one_core
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_core():
+        yield
 
 
 @pytest.fixture

@@ -223,8 +223,8 @@ def test_a_model_that_says_the_question_again_is_refused(chat):
     assert texts(rewriter.rewrite([case])) == expected([case])
     assert rewriter.lost == {"the answer repeats the question": 1}
     spoken = Case(Facts(spoken="KEEP: STYLE: DRAFT:"), "a", 1)
-    (question,) = (json.loads(chat.log[-1]["body"]["messages"][1]["content"]),)
-    assert question[0].startswith("Draft: ")
+    (asked,) = json.loads(chat.log[-1]["body"]["messages"][1]["content"])
+    assert asked.startswith("Draft: ")
     rewriter.rewrite([spoken])
     (asked,) = json.loads(chat.log[-1]["body"]["messages"][1]["content"])
     chat.plan({}, table={asked: 'A person says "KEEP: STYLE: DRAFT:"'})

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from clara import rooms
+from clara.audio.threads import one_core
 from clara.backends.llm import LLMConfig
 from clara.backends.translator.m2m100 import M2M100
 from clara.backends.translator.nllb import FLORES, NLLB
@@ -105,12 +106,8 @@ def _train(tokenizer: Any, code: Callable[[str], str], folder: Path) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_core():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,7 @@ TOLD = dataclasses.replace(SPEECH, texts=('She says "Dobry wieczór." now', "She
 
 def test_what_is_quoted_is_hidden_from_the_translator(desk):
     (said,) = Translate(("de",), "odd_translators:Careless", 9)([TOLD], desk)
-    assert 'She says "Dobry wieczór." now' in TOLD.texts
+    assert [text for text in said.texts if text.endswith(" now")] == [TOLD.texts[0]]
     assert not any("Guten Abend" in text for text in said.texts)
     assert not any("wieczór" in text for text in _Careless.asked)
     assert len(_Careless.asked) == 3, "the first mask was lost, and one text has none"
