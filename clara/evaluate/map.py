@@ -16,10 +16,9 @@ import numpy as np
 from clara.errors import UsageError
 from clara.evaluate.embedded import EmbeddedIndex
 from clara.evaluate.metrics import Floats
+from clara.evaluate.prompting import Prompts
 from clara.evaluate.tasks import Task
 from clara.records import Labels, Scores
-from clara.text.languages import language_name
-from clara.text.phrases import prompt
 
 MOST = 1000  # recordings on a map: more are neither told apart nor quick to place
 _FEWEST = 8
@@ -88,7 +87,7 @@ def draw(task: Task, data: EmbeddedIndex, scores: Sequence[Scores]) -> list[Map]
     audio = np.stack([vector for vector, *_ in chosen]).astype(np.float64)
     template = str(next(iter(asked.detail.get("templates", ())), "{label}"))
     names = [classes[label] for label in present]
-    texts = _texts(data, [_sentence(task.target, template, name) for name in names])
+    texts = _texts(data, Prompts(task, data, names).sentences(template))
     centred, gap = _centred(audio), None
     if len(texts):
         gap = float(_unit(audio.mean(axis=0)) @ _unit(texts.mean(axis=0)))
@@ -112,10 +111,6 @@ def draw(task: Task, data: EmbeddedIndex, scores: Sequence[Scores]) -> list[Map]
 
 def _label(labels: Labels, kind: str) -> str:
     return next(iter(labels.get(kind, ())), "")
-
-
-def _sentence(kind: str, template: str, label: str) -> str:
-    return prompt(template, (language_name(label) or label) if kind == "language" else label)
 
 
 def _texts(data: EmbeddedIndex, sentences: list[str]) -> Floats:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
-from types import ModuleType, SimpleNamespace
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,14 +94,7 @@ def test_a_model_that_gives_everything_one_row_has_a_map_too(tones: SimpleNamesp
 
 @pytest.fixture
 def without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def load(name: str, *rest: object, **more: object) -> ModuleType:
-        if name.startswith("sklearn"):
-            raise ImportError(name)
-        return real(name, *rest, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(builtins, "__import__", load)
+    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
 
 
 @pytest.mark.usefixtures("without_scikit_learn")
