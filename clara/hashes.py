@@ -66,6 +66,19 @@ def mixed(numbers: Hashes) -> Hashes:
     return result
 
 
+def combined(columns: Iterable[Hashes], sums: Hashes) -> Hashes:
+    """One number for each row of some columns; which column a number stands in counts.
+
+    Args:
+        columns: uint64 `[N]` each.
+        sums: What they are added to `[N]`; it is written over.
+    """
+    for place, column in enumerate(columns):
+        factor = np.uint64((int(_ODD) * (2 * place + 1)) & 0xFFFFFFFFFFFFFFFF)
+        sums += mixed(column * factor)
+    return sums
+
+
 def _hashed(names: pa.Array) -> Hashes:
     names = pc.fill_null(names.cast(pa.large_string()), "")
     lengths = pc.binary_length(names).to_numpy(zero_copy_only=False)
@@ -90,10 +103,7 @@ def _sums(names: pa.Array, lengths: npt.NDArray[np.int64]) -> Hashes:
     padded = pc.ascii_rpad(names, 8 * words, "\0")
     offset = np.frombuffer(padded.buffers()[1], np.int64, len(padded) + 1)[padded.offset]
     table = np.frombuffer(padded.buffers()[2], "<u8", len(padded) * words, int(offset))
-    for place, column in enumerate(table.reshape(-1, words).T):
-        factor = np.uint64((int(_ODD) * (2 * place + 1)) & 0xFFFFFFFFFFFFFFFF)
-        sums += mixed(column * factor)
-    return sums
+    return combined(table.reshape(-1, words).T, sums)
 
 
 def _digest(name: str) -> int:

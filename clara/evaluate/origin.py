@@ -17,7 +17,7 @@ import torch
 
 from clara import __version__
 from clara.embed import Encoder
-from clara.hashes import Hashes, hashed, mixed
+from clara.hashes import Hashes, combined, hashed, mixed
 from clara.shards import Index
 
 _PACKAGES = (
@@ -35,7 +35,6 @@ _PACKAGES = (
 )
 _TEXTS = ("key", "source", "speaker")
 _NAMES = ("corpus", "split", "labels", "language")
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +122,7 @@ def data_hash(index: Index) -> str:
         columns.append(hashed(names)[codes])
     columns.append(index.values("frames", slice(None)).astype(np.uint64))
     columns.append(_texts(index))
-    rows = np.zeros(len(index), np.uint64)
-    for place, column in enumerate(columns):
-        factor = np.uint64((int(_ODD) * (2 * place + 1)) & 0xFFFFFFFFFFFFFFFF)
-        rows += mixed(column * factor)
+    rows = combined(columns, np.zeros(len(index), np.uint64))
     return f"sha256:{sha256(np.sort(mixed(rows)).astype('<u8').tobytes()).hexdigest()}"
 
 
