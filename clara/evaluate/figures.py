@@ -8,7 +8,7 @@ from clara.errors import DataError
 from clara.records import Scores
 
 ZERO_SHOT = "zero-shot"
-_LEARNING: Mapping[str, str] = {
+LEARNING: Mapping[str, str] = {
     # Protocols that learn from the training part of the tested corpus.
     "linear_probe": "linear probe",
     "logistic": "logistic regression",
@@ -87,8 +87,8 @@ def title(scores: Scores) -> str:
     >>> title(Scores("esc50/sound", "zero_shot", "m", {"accuracy": 0.9}, 400, seen="held-out"))
     'prompts, in-domain'
     """
-    if scores.protocol in _LEARNING:
-        return _LEARNING[scores.protocol]
+    if scores.protocol in LEARNING:
+        return LEARNING[scores.protocol]
     how = _ASKING.get(scores.protocol, scores.protocol.replace("_", " "))
     if scores.seen in _MET:
         return f"{how}, {_MET[scores.seen]}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clara.evaluate.figures import LEARNING
 from clara.evaluate.tables import CELLS
 from clara.evaluate.tasks import FOLDS, TASKS, Task
-
-_LEARNING = {"linear_probe", "logistic", "fine_tune"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def listed() -> list[Listed]:
 def _listed(task: Task) -> Listed:
     cells = [cell for cell in CELLS if cell.task == task.name]
     protocols = tuple(dict.fromkeys((*(cell.protocol for cell in cells), *task.protocols)))
-    learning = _LEARNING.intersection(protocols)
+    learning = LEARNING.keys() & protocols
     if task.split == FOLDS:
         needs = "every fold"
     else:
