@@ -3,7 +3,8 @@
 What stands in `Scores.detail` of a classification: "primary" (the main figure's name), "classes",
 "confusion" (counts, true class by row), "majority" (accuracy of the best constant answer), "parts"
 (figures of each tested split), "left_out" (why recordings did not count), "overlap" (recordings
-whose source, and so do not count, or speaker was trained on), and what the protocol adds.
+whose source, and so do not count, or speaker was trained on), "met" (`EmbeddedIndex.met`),
+"classes_without_support", and what the protocol adds.
 """
 
 from __future__ import annotations
@@ -59,16 +60,16 @@ class Judged:
         return places
 
 
-def grouped(part: Part) -> Sequence[object]:
-    """What `Judged.groups` says of a part: none where each recording stands alone."""
-    return [] if part.grouped_by == "recording" else part.groups.tolist()
+def grouped(*parts: Part) -> Sequence[object]:
+    """What `Judged.groups` says of parts: none where in one of them each recording stands alone."""
+    told = [part for part in parts if part.grouped_by != "recording"]
+    groups = [name for part in told for name in part.groups.tolist()]
+    return groups if len(groups) == sum(len(part.rows) for part in parts) else []
 
 
-def has_several(task: Task, parts: Iterable[Part]) -> bool:
+def has_several(task: Task, labels: Iterable[Labels]) -> bool:
     """Whether recordings have several of the task's labels each, as it or as they say."""
-    return task.several or any(
-        len(each.get(task.target, ())) > 1 for part in parts for each in part.rows.labels
-    )
+    return task.several or any(len(each.get(task.target, ())) > 1 for each in labels)
 
 
 def targets(labels: Sequence[Labels], kind: str, classes: Sequence[str]) -> Ints:
@@ -231,7 +232,6 @@ def multi_label(
     classes = data.classes(task)
     names = [classes[c] for c in np.flatnonzero(present)]
     keys = [key for part in parts for key in part.rows.keys]
-    groups = [name for part in parts for name in grouped(part)]
     return Scores(
         task=task_name(task, splits),
         protocol=protocol,
@@ -256,9 +256,7 @@ def multi_label(
             "met": data.met(task.corpus, splits),
             **detail,
         },
-        outcomes=Outcomes.over(
-            keys, first, groups if len(groups) == len(keys) else (), figure="accuracy_any"
-        ),
+        outcomes=Outcomes.over(keys, first, grouped(*parts), figure="accuracy_any"),
     )
 
 

@@ -7,7 +7,7 @@ sides hold it. Recordings may have one label of the kind asked for, or several.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from clara.evaluate.scoring import (
     Judged,
     classification,
     grouped,
+    has_several,
     headline,
     multi_label,
     relevance,
@@ -106,7 +107,8 @@ def probe(task: Task, protocol: str, data: EmbeddedIndex, fit: Fit) -> Scores:
     tested = data.tested(task)
     lessons = {split: _learned(task, data, split) for split in tested}
     held = {one for split in tested for one in (*seen.each(split), *lessons[split])}
-    several = task.several or _several(task, data, held)
+    view = data.index.select(corpora=[task.corpus]).select(splits=sorted(held))
+    several = has_several(task, label_sets(view))
     left_out = dict(data.left_out(task.corpus, tested))
     judged: list[tuple[Judged, Part]] = []
     grouped_by: set[str] = set()
@@ -133,12 +135,6 @@ def probe(task: Task, protocol: str, data: EmbeddedIndex, fit: Fit) -> Scores:
     if several:
         return _multi(task, protocol, data, judged, {**told, "left_out": left_out})
     return classification(task, protocol, data, [each for each, _ in judged], left_out, told)
-
-
-def _several(task: Task, data: EmbeddedIndex, splits: Collection[str]) -> bool:
-    """Whether some recording of these splits has several labels of the kind asked for."""
-    view = data.index.select(corpora=[task.corpus]).select(splits=sorted(splits))
-    return any(len(each.get(task.target, ())) > 1 for each in label_sets(view))
 
 
 def _learned(task: Task, data: EmbeddedIndex, split: str) -> list[str]:

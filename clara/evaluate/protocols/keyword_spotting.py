@@ -137,7 +137,7 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
         outcomes=Outcomes.over(
             keys,
             right,
-            groups if len(groups) == len(keys) else (),
+            groups,
             [each.language for each in counted for _ in each.keys],
         ),
     )
@@ -153,7 +153,7 @@ def _spoken(
     tags = np.array([next(iter(each.get(LANGUAGE, ())), "") for each in labels], dtype=object)
     vectors = np.concatenate([part.rows.vectors for part in parts])
     keys = [key for part in parts for key in part.rows.keys]
-    groups = [name for part in parts for name in grouped(part)]
+    groups = grouped(*parts)
     speakers = _together([data.speakers(task.corpus, split) for split in splits])
     unknown = words == ""
     if unknown.any():
@@ -173,7 +173,7 @@ def _spoken(
             truth=np.array([place[word] for word in words[rows]], dtype=np.int64),
             predicted=_nearest(vectors, rows, weights),
             keys=[keys[row] for row in rows.tolist()],
-            groups=[groups[row] for row in rows.tolist()] if len(groups) == len(keys) else [],
+            groups=[groups[row] for row in rows.tolist()] if groups else [],
             speakers=speakers and Speakers(speakers.told[rows], speakers.met[rows]),
         )
 

@@ -59,7 +59,7 @@ def run(task: Task, encoder: Encoder, data: EmbeddedIndex) -> Scores:
     prompts = Prompts(task, data, data.classes(task))
     weights = prompts.rows(prompts.own)  # first: who cannot read need not listen
     parts = {split: data.counted(task.corpus, split) for split in tested}
-    if has_several(task, parts.values()):
+    if has_several(task, (each for part in parts.values() for each in part.rows.labels)):
         return _several(task, data, prompts)
     asked: list[_Asked] = []
     left_out = data.left_out(task.corpus, tested)
