@@ -101,8 +101,6 @@ def _table(lines: Sequence[Mapping[str, Any]], theirs: Mapping[str, float]) -> s
 
 
 def _count(value: object) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = len(value)
     return f"{value:,}" if isinstance(value, int) else "–"
 
 
