@@ -34,7 +34,7 @@ PROBES = [
     for task in TASKS.values()
     if task.target != "retrieval"
     for protocol in LEARNED
-    # Hundreds of classes, each learned by itself in a cross-validation, take too long.
+    # Hundreds of labels, at every strength and fold, take minutes; smaller tests learn several.
     if not (task.several and protocol == "logistic")
 ]
 

@@ -31,7 +31,7 @@ def test_no_cell_is_missing() -> None:
 def test_a_cell_names_a_task_and_a_printed_share(cell: Cell) -> None:
     assert cell.task in TASKS
     assert cell.paper is None or 0 < cell.paper < 1
-    assert cell.protocol in (*rooms.names("evaluate.protocols"), "fine_tune", "keyword_spotting")
+    assert cell.protocol in rooms.names("evaluate.protocols")
 
 
 def test_no_two_cells_have_one_place() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from clara import corpora, rooms
 from clara.errors import UnknownNameError, UsageError
-from clara.evaluate.tasks import FOLDS, GROUPS, RETRIEVAL, SPOTTING, TASKS, Task, choose
+from clara.evaluate.tasks import FOLDS, GROUPS, RETRIEVAL, TASKS, Task, choose
 from clara.text.phrases import TEMPLATES
 
 
@@ -22,7 +22,7 @@ def test_a_record_names_what_exists(task: Task) -> None:
         assert task.target in TEMPLATES
         # A kind that is not listed is open: the words of MSWC.
         assert len(corpus.labels.get(task.target, ("open", "kind"))) > 1
-    assert set(task.protocols) <= {*rooms.names("evaluate.protocols"), *SPOTTING}
+    assert set(task.protocols) <= set(rooms.names("evaluate.protocols"))
 
 
 def test_groups_name_records() -> None:
