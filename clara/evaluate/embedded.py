@@ -273,11 +273,11 @@ class EmbeddedIndex:
         voices = self._contact.voices(self.encoder, corpus)
         return Speakers(numbers != 0, seen.among(numbers, voices))
 
-    def hours(self, corpus: str, split: str = "train") -> dict[str, float] | None:
-        """The hours of a split in each language; None if the shards do not hold it."""
-        if split not in self.splits(corpus):
+    def hours(self, corpus: str) -> dict[str, float] | None:
+        """The hours of training in each language; None if the shards hold no training part."""
+        if "train" not in self.splits(corpus):
             return None
-        view = self.index.select(corpora=[corpus]).select(splits=[split])
+        view = self.index.select(corpora=[corpus]).select(splits=["train"])
         codes, names = view.codes("language")
         seconds = np.bincount(codes, view.column("seconds"), minlength=len(names))
         return {name: float(each) / 3600 for name, each in zip(names, seconds, strict=True)}

@@ -22,17 +22,17 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+ENDS = (0.025, 0.975)
+"""The quantiles between which 95 % of the draws lie."""
 
-def around(
-    figure: float, influence: Floats, *, level: float = 0.95, rounds: int = 20_000
-) -> tuple[float, float]:
+
+def around(figure: float, influence: Floats, *, rounds: int = 20_000) -> tuple[float, float]:
     """The interval of a figure between 0 and 1.
 
     Args:
         figure: What was observed.
         influence: Of each independent unit: by how much the figure moves, times their number, if
             its weight grows `[N]`; of a mean, its value less the mean.
-        level: The share of draws inside.
         rounds: How many draws.
 
     Returns:
@@ -49,7 +49,7 @@ def around(
     drawn = np.clip(figure + spread * rng.standard_normal(rounds), 0, 1)
     observed, hit, miss = (rng.standard_gamma(shape, rounds) for shape in (count, 0.5, 0.5))
     draws = (observed * drawn + hit) / (observed + hit + miss)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(draws, ENDS)
     return min(float(low), figure), max(float(high), figure)
 
 

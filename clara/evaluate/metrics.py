@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clara.evaluate.intervals import ENDS
 from clara.evaluate.ranking import both_ways
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -99,9 +100,7 @@ def majority_share(truth: Ints) -> float:
     return float(np.bincount(truth).max() / len(truth))
 
 
-def interval(
-    hits: Sequence[Bools], *, level: float = 0.95, rounds: int = 20_000
-) -> tuple[float, float]:
+def interval(hits: Sequence[Bools], *, rounds: int = 20_000) -> tuple[float, float]:
     """The bootstrap interval of a mean of shares (one share for each part, as for folds).
 
     The Bayesian bootstrap (Rubin 1981) over recordings, with half a hit and half a miss added to
@@ -111,7 +110,6 @@ def interval(
 
     Args:
         hits: For each part, whether each recording was right `[N]`.
-        level: The share of draws inside.
         rounds: How many draws.
 
     Returns:
@@ -130,7 +128,7 @@ def interval(
         draws += rng.beta(right + 0.5, len(part) - right + 0.5, size=rounds)
     draws /= len(hits)
     mean = float(np.mean([part.mean() for part in hits]))
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(draws, ENDS)
     return min(float(low), mean), max(float(high), mean)
 
 
