@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ def loading(what: str, model: str, hint: str = HUB) -> Iterator[None]:
         CheckpointError: What is done inside fails as it does where there is no such model.
     """
     try:
-        yield
+        with _without_bars():
+            yield
     except Exception as error:
         # The library tokenizers raises the bare class.
         if not isinstance(error, _FAULTS) and type(error) is not Exception:
@@ -42,6 +44,20 @@ def loading(what: str, model: str, hint: str = HUB) -> Iterator[None]:
         raise CheckpointError(
             f"Expected {what} at {model!r}, but found: {reason}; {hint}."
         ) from error
+
+
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keeps transformers from drawing bars of its own between ours."""
+    library: Any = sys.modules.get("transformers")
+    drawn = library is not None and library.utils.logging.is_progress_bar_enabled()
+    if drawn:
+        library.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            library.utils.logging.enable_progress_bar()
 
 
 def title(model: str, network: Any) -> str:

@@ -102,10 +102,7 @@ def evaluate(
         if maps:
             drawn += draw(task, data, scores[before:])
     if not scores:
-        reasons = dict.fromkeys(each.reason for each in missing)
-        raise UsageError(
-            " ".join(reasons) or "None of the tasks can be measured by these protocols."
-        )
+        raise UsageError(_nothing(chosen, missing))
     return Results(tuple(scores), tuple(missing), tuple(drawn))
 
 
@@ -163,6 +160,19 @@ def choose_tasks(index: Index, names: Sequence[str]) -> tuple[list[Task], dict[s
         if any(split.startswith("fold") for split in view.splits):
             folded.add(corpus)
     return choose(names, holdings, folded)
+
+
+def _nothing(chosen: Sequence[Task], missing: Sequence[Missing]) -> str:
+    """Why there is no score at all."""
+    if missing:
+        reasons = (each.reason if each.protocol else _of(each) for each in missing)
+        return " ".join(dict.fromkeys(reasons))
+    known = f"; {chosen[0].name} is by {', '.join(chosen[0].protocols)}" if chosen else ""
+    return f"None of the tasks can be measured by these protocols{known}."
+
+
+def _of(missing: Missing) -> str:
+    return f"The task {missing.task} cannot be answered: {missing.reason}"
 
 
 def _fitting(task: Task, protocols: Sequence[str]) -> list[str]:

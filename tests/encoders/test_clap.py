@@ -57,6 +57,11 @@ def test_it_is_an_encoder(clap: Clap) -> None:
     assert clap.seen("esc50", "test") == "unknown"
 
 
+def test_it_loads_without_a_word(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Clap(folder)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_window_has_the_row_of_transformers(folder: Path, clap: Clap) -> None:
     waves = [noise(WINDOW, seed) for seed in range(3)]
     rows = clap.audio([(wave, RATE) for wave in waves])

@@ -45,8 +45,11 @@ def test_nothing_measured_is_an_error(tones: SimpleNamespace) -> None:
             Baseline(), index, ["tones/sound"], ["zero_shot"], progress=lambda *n: told.append(n)
         )
     assert not told  # found out before anything was embedded
-    with pytest.raises(UsageError, match="None of the tasks can be measured by these protocols"):
+    said = "None of the tasks can be measured by these protocols; tones/sound is by zero_shot, "
+    with pytest.raises(UsageError, match=said):
         evaluate(tones.Ear(), index, ["tones/sound"], ["retrieval"])
+    with pytest.raises(UsageError, match="The task audiocaps/retrieval cannot be answered: it nee"):
+        evaluate(tones.Ear(), index, ["table5"])
 
 
 def test_unknown_names_are_refused_before_anything_is_embedded(tones: SimpleNamespace) -> None:
