@@ -48,7 +48,7 @@ TASKS = (
     "fsdd/keyword",
     "speech_commands/keyword",
 )
-PROTOCOLS = {"zero_shot": "zero-shot", "logistic": "logistic probe", "linear_probe": "V-D probe"}
+PROTOCOLS = {"zero_shot": "prompts", "logistic": "logistic probe", "linear_probe": "V-D probe"}
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 
 
@@ -222,7 +222,7 @@ show that the whole path works and what it brings over a simple baseline on the 
   RAVDESS, EmoDB, nEMO and Arabic Speech Commands; the test part of FSDD, whose speakers are those
   of its training part, officially. Nothing of Speech Commands was trained on. `seen` is computed
   from what the checkpoint says.
-* **Figures**: accuracy, mean over the {count} runs. *zero-shot*: the prompt of Table II, learned
+* **Figures**: accuracy, mean over the {count} runs. *prompts*: the prompt of Table II, learned
   from captions alone. *logistic probe* and *V-D probe* are fitted on the training part, on the
   encoder's pooled features. *baseline*: logistic regression on the mean and standard deviation of
   the log-mel bands, its strength chosen by grouped cross-validation inside the training part.

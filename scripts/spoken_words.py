@@ -4,7 +4,7 @@
 
 WORK is any folder. The first of the words that ship with the package are spoken by `clara make`,
 the recipe `tiny` is trained on some of the voices, and each word that the others speak is looked
-for among all words of its language by its spelling alone (zero-shot; as in Table VIII, over this
+for among all words of its language by its spelling alone (as in Table VIII, over this
 vocabulary).
 What is done already is not done again.
 """
@@ -269,7 +269,7 @@ figures say that the way works, and nothing of how well real people would be und
 * **Training**: recipe `tiny`, batches of 192, crops of 1.5 s, {visits:,} visits in {minutes:.0f}
   minutes ({machine}, no GPU, other work beside it).
 * **Figures**: each recording of the test part is compared with the spellings of all words of its
-  language (zero-shot, with the prompt of Table II); accuracy is the share whose own word is
+  language (with the prompt of Table II); accuracy is the share whose own word is
   nearest. *By luck* is how likely a guess gets as many right.
 
 In **{sure} of {count} languages** words are recognised above chance (by luck below
