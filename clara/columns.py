@@ -7,6 +7,7 @@ kept as numbers, and of the texts only those around the ones that were asked for
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import os
 import threading
@@ -60,6 +61,7 @@ SCHEMA = pa.schema(
 )
 """The columns of an index. `shard` is relative to the index; `labels` is JSON; `text_chars` is the
 length of the longest text in characters."""
+_PLACES = ("audio_offset", "audio_size", "meta_offset", "meta_size")
 _NAMED = [field.name for field in SCHEMA if pa.types.is_dictionary(field.type)]
 # In memory texts get 64-bit offsets, for all of a column may be more than 2 GiB.
 _IN_MEMORY = {
@@ -151,10 +153,21 @@ class Columns:
         codes: Codes = self._hold(name, lambda: self._number(name))
         return codes
 
+    def name(self, name: str, row: int) -> str:
+        """One value of a column of names."""
+        codes, names = self._held.get(name) or self.codes(name)
+        found: str = names[codes.item(row)]
+        return found
+
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers `[N]`, in as few bytes as hold them all."""
         numbers: npt.NDArray[Any] = self._hold(name, lambda: self._gather(name))
         return numbers
+
+    @functools.cached_property
+    def places(self) -> tuple[npt.NDArray[Any], ...]:
+        """Where samples lie: first byte and length in bytes of the audio, and of the JSON."""
+        return tuple(map(self.numbers, _PLACES))
 
     def _hold(self, name: str, make: Callable[[], Any]) -> Any:
         """What is held under a name; it is made once, and then found without waiting."""

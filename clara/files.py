@@ -169,11 +169,19 @@ class _Handle:
     """An open file that closes with its last user, even if the cache dropped it meanwhile."""
 
     def __init__(self, path: str) -> None:
-        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self._size = 0
+        self._number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
     def __del__(self) -> None:
-        if hasattr(self, "number"):
-            os.close(self.number)
+        if hasattr(self, "_number"):
+            os.close(self._number)
+
+    def read(self, offset: int, size: int) -> bytes:
+        if offset + size > self._size:
+            # No more room than the file can fill is made, whatever size an index claims.
+            self._size = os.fstat(self._number).st_size
+            size = min(size, max(0, self._size - offset))
+        return os.pread(self._number, size, offset)
 
 
 def locked(path: Location, what: str) -> contextlib.AbstractContextManager[None]:
@@ -233,6 +241,4 @@ class Files:
             self._open[path] = handle
             if len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)
-        # No more room than the file can fill is made, whatever size an index claims.
-        there = max(0, os.fstat(handle.number).st_size - offset)
-        return os.pread(handle.number, min(size, there), offset)
+        return handle.read(offset, size)

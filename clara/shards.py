@@ -95,6 +95,7 @@ class Index:
         self._held = held
         self._rows = rows
         self._files = files or Files()
+        self._count = sum(held.lengths) if rows is None else len(rows)
 
     @classmethod
     def open(cls, *folders: str | Location) -> Index:
@@ -120,7 +121,7 @@ class Index:
 
     def __len__(self) -> int:
         """Number of samples `N`."""
-        return sum(self._held.lengths) if self._rows is None else len(self._rows)
+        return self._count
 
     def codes(self, name: str) -> columns.Codes:
         """A column of names as numbers: int32 `[N]`, and the name of each number.
@@ -214,37 +215,26 @@ class Index:
 
     def key(self, i: int) -> str:
         """The name of sample `i` among all corpora: "corpus/key"."""
-        return f"{self._name('corpus', i)}/{self._text('key', i)}"
+        row = self._row(i)
+        return f"{self._held.name('corpus', row)}/{self._held.text('key', row)}"
 
     def labels(self, i: int) -> Labels:
         """The labels of sample `i`, as in `Entry`."""
-        return dict(_parse_labels(self._name("labels", i)))
+        return dict(_parse_labels(self._held.name("labels", self._row(i))))
 
     def texts(self, i: int) -> tuple[str, ...]:
         """The captions of sample `i`; at least one."""
-        return tuple(self._text("texts", i))
+        return tuple(self._held.text("texts", self._row(i)))
 
     def _row(self, i: int) -> int:
-        return range(len(self))[i] if self._rows is None else int(self._rows[i])
+        return range(self._count)[i] if self._rows is None else self._rows.item(i)
 
-    def _name(self, name: str, i: int) -> str:
-        codes, names = self._held.codes(name)
-        code: int = codes[self._row(i)]
-        return names[code]
-
-    def _text(self, name: str, i: int) -> Any:
-        return self._held.text(name, self._row(i))
-
-    def place(self, i: int, member: str = "audio") -> tuple[str, int, int]:
-        """Where a member of sample `i` lies: its shard, first byte and length in bytes.
-
-        Args:
-            i: Its row.
-            member: "audio" or "meta", which is the JSON.
-        """
+    def place(self, i: int) -> tuple[str, Place]:
+        """Where sample `i` lies: its shard, and the bytes of it."""
         row = self._row(i)
-        first = self._held.numbers(f"{member}_offset")[row]
-        return self._name("shard", i), int(first), int(self._held.numbers(f"{member}_size")[row])
+        first, size, meta_first, meta_size = self._held.places
+        place = first.item(row), size.item(row), meta_first.item(row), meta_size.item(row)
+        return self._held.name("shard", row), Place(*place)
 
     def read(self, i: int) -> bytes:
         """The encoded audio of sample `i`. Many threads may read at once.
@@ -252,7 +242,8 @@ class Index:
         Raises:
             ShardError: The shard is missing or shorter than its index says.
         """
-        return self._read(i, *self.place(i))
+        shard, place = self.place(i)
+        return self._read(i, shard, place.audio_offset, place.audio_size)
 
     def meta(self, i: int) -> dict[str, Any]:
         """What the JSON member of sample `i` says.
@@ -260,7 +251,8 @@ class Index:
         Raises:
             ShardError: The shard is missing or is not the one that was indexed.
         """
-        return self._parse(i, self._read(i, *self.place(i, "meta")))
+        shard, place = self.place(i)
+        return self._parse(i, self._read(i, shard, place.meta_offset, place.meta_size))
 
     def _parse(self, i: int, content: bytes) -> dict[str, Any]:
         try:
@@ -279,8 +271,7 @@ class Index:
         Raises:
             ShardError: The shard is missing or is not the one that was indexed.
         """
-        shard, first, size = self.place(i)
-        _, meta_first, meta_size = self.place(i, "meta")
+        shard, (first, size, meta_first, meta_size) = self.place(i)
         between = meta_first - first - size
         if 0 <= between <= _BETWEEN and (size < _LARGE or "://" in shard):
             content = self._read(i, shard, first, size + between + meta_size)
@@ -335,7 +326,7 @@ class Index:
 
     def _stale(self, i: int) -> ShardError:
         return ShardError(
-            f"The shard {self._name('shard', i)} is shorter than its index says, or was "
+            f"The shard {self.place(i)[0]} is shorter than its index says, or was "
             "replaced since; make it again, or make the index anew with `clara index`."
         )
 
