@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from clara.records import Embeddings
 from clara.shards import Index
 from clara.skips import Skips
 
-_CHUNK = 64
+# Files whose waves are held at a time, and threads that decode them.
+_CHUNK, _READERS = 64, 2
 
 
 def embed_paths(
@@ -120,11 +122,16 @@ def _audio_files(path: Path) -> list[Path]:
 
 
 def _readable(files: Sequence[Path], rate: int, skips: Skips) -> Iterator[tuple[str, np.ndarray]]:
-    for file in files:
+    def load(file: Path) -> np.ndarray | AudioError:
         try:
-            wave, _ = io.load(file, rate=rate)
+            return io.load(file, rate=rate)[0]
         except AudioError as error:
-            skips.bad(str(file), error.cause)
-            continue
-        skips.good()
-        yield str(file), wave
+            return error
+
+    with ThreadPoolExecutor(_READERS) as readers:
+        for file, found in zip(files, readers.map(load, files), strict=True):
+            if isinstance(found, AudioError):
+                skips.bad(str(file), found.cause)
+            else:
+                skips.good()
+                yield str(file), found

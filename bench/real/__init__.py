@@ -1,0 +1,1 @@
+"""Benches that need real recordings: each is told where the shards are."""
