@@ -19,15 +19,19 @@ HEAD = """# Performance
 `make bench` measures these figures and writes this page; `python -m bench NAME` measures one
 section again, so each says under what load it was measured. The contenders of a table take turns
 in one run, and a ratio is the median of the ratios of neighbours: it stands where the speeds drift
-because the machine has other work. Ratios carry over to other machines, speeds do not.
+because the machine has other work. Ratios carry over to other machines, speeds do not. A table has
+as many rounds as fit into its minute or so, three at least. `python -m bench.real.race SHARDS`,
+which needs real recordings, and the benches of `bench/gpu` write sections too, but are no part of
+`make bench`.
 """
 
 
 def main() -> None:
-    names = sorted(m.name for m in pkgutil.iter_modules(bench.__path__) if m.name[0] != "_")
+    modules = pkgutil.iter_modules(bench.__path__)
+    names = sorted(m.name for m in modules if m.name[0] != "_" and not m.ispkg)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds that are counted")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that are counted at most")
     parser.add_argument("--out", type=Path, default=Path("docs/performance.md"))
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(names)

@@ -18,6 +18,9 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+BUDGET, FEWEST = 75.0, 3
+"""Seconds after which no further round begins, and rounds that are measured even so."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -46,7 +49,8 @@ class Report:
 
     def markdown(self) -> str:
         """A section with a table: median, spread over the rounds, and ratio to ours."""
-        lines = [f"## {self.title}", "", self.text, ""]
+        rounds = f"Rounds: {len(self.speeds[self.ours])}."
+        lines = [f"## {self.title}", "", f"{self.text} {rounds}", ""]
         lines += [f"| | {self.unit}, median | lowest to highest | CLARA is |", "|---|---|---|---|"]
         for name, speeds in self.speeds.items():
             ratios = self.ratios(name)
@@ -111,8 +115,9 @@ def take_turns(
 
     Args:
         contenders: Each does some work and says how many units it did.
-        rounds: How many are counted. The order is turned round from one to the next, so that
-            nobody always follows the same neighbour.
+        rounds: How many are counted at most; fewer where they take longer than the budget. The
+            order is turned round from one to the next, so that nobody always follows the same
+            neighbour.
         before: Is called ahead of each turn, and not timed.
         clock: Seconds; `time.process_time` counts those of computing, of all threads together.
 
@@ -120,7 +125,10 @@ def take_turns(
         Of each contender, units per second in each round.
     """
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
+    started = time.perf_counter()
     for turn in range(rounds + 1):
+        if turn > FEWEST and time.perf_counter() - started > BUDGET:
+            break
         names = list(contenders)
         for name in names if turn % 2 else reversed(names):
             before()

@@ -309,8 +309,8 @@ def report(rounds: int) -> Report:
         title="Augmentation",
         text=(
             f"A chain of seven augmentations that both have, on every clip: {', '.join(CHAIN)}. "
-            f"{SECONDS} s clips at 48 kHz in a batch of {CLIPS}, CLARA on {THREADS} threads, "
-            f"{rounds} rounds; both begin with a batch in one tensor, which they may write over, "
+            f"{SECONDS} s clips at 48 kHz in a batch of {CLIPS}, CLARA on {THREADS} threads; "
+            "both begin with a batch in one tensor, which they may write over, "
             "and end with one. Pitch is audiomentations' default here, Signalsmith Stretch, which "
             "sounds better than a phase vocoder and is 0.02 to 0.04 semitones beside the shift "
             "that was asked. torch-audiomentations needs torchaudio, which has no build for this "

@@ -87,7 +87,7 @@ def report(rounds: int) -> Report:
         title="Embedding",
         text=(
             f"Files of {_clips.SECONDS} s at 48 kHz (FLAC) to unit rows, {CLIPS} together, on "
-            f"{THREADS} threads, {rounds} rounds, random weights. Decoding, resampling and "
+            f"{THREADS} threads, random weights. Decoding, resampling and "
             "features are part of it; `ClapModel` has its own extractor, without fusion, and "
             f"waves from soundfile in {THREADS} threads. `tiny` runs in float32. "
             f"{machine('torch', 'transformers', 'soundfile')}"

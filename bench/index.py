@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench._timing import Table, figure, machine, main
+from bench._timing import FEWEST, Table, figure, machine, main
 from clara.batches import Batches
 from clara.columns import SCHEMA
 from clara.order import DataConfig, epoch_order
@@ -205,7 +205,7 @@ def report(rounds: int) -> Table:
         size = (folder / INDEX_NAME).stat().st_size
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in BALANCES}
         counts: list[dict[str, float]] = []
-        for _ in range(rounds):
+        for _ in range(rounds := min(rounds, FEWEST)):
             for name, balance in BALANCES.items():
                 command = [sys.executable, "-m", "bench.index", "--measure", str(folder)]
                 printed = subprocess.check_output([*command, str(balance)], text=True)

@@ -96,7 +96,7 @@ def report(rounds: int) -> Report:
         title="The contrastive loss",
         text=(
             f"Forward and backward for N = {PAIRS:,} pairs, D = {WIDTH}, float32, two "
-            f"temperatures, on {THREADS} threads, {rounds} rounds. Both give the same loss to "
+            f"temperatures, on {THREADS} threads. Both give the same loss to "
             f"0.00001 and the same gradients to 0.000001. {machine('torch')}"
         ),
         unit="losses/s",

@@ -141,7 +141,7 @@ def report(rounds: int) -> Report:
         title="Log-mel",
         text=(
             f"The paper's features (48 kHz, window 1024, hop 512, 80 bands to 8 kHz, in decibels) "
-            f"of {SECONDS} s clips on {THREADS} threads, {rounds} rounds. All contenders give the "
+            f"of {SECONDS} s clips on {THREADS} threads. All contenders give the "
             "same numbers to 0.001 dB, away from the padding. "
             f"{machine('torch', 'librosa', 'transformers')}"
         ),

@@ -82,7 +82,7 @@ def report(rounds: int) -> Report:
         title="Large contrastive batches",
         text=(
             f"Forward and backward of `tiny` for a batch of {PAIRS} pairs of {SECONDS} s and "
-            f"{TOKENS} tokens, float32, on {THREADS} threads, {rounds} rounds. The gradients of "
+            f"{TOKENS} tokens, float32, on {THREADS} threads. The gradients of "
             f"both ways are the same to 0.00001. {machine('torch')}"
         ),
         unit="pairs/s",

@@ -107,7 +107,7 @@ def report(rounds: int) -> Report:
         title="Preparing a corpus",
         text=(
             f"{CLIPS} stereo clips of {SECONDS} s at {RATE / 1000:g} kHz to mono FLAC at 48 kHz "
-            f"in tars, on {CORES} cores, {rounds} rounds, starting of all processes included. "
+            f"in tars, on {CORES} cores, starting of all processes included. "
             "`clara prepare` resamples with soxr in high quality where ffmpeg has its default, and "
             "also checks every clip, writes JSON, index and statistics, and can be taken up again. "
             f"{version()}. {machine('soundfile', 'soxr')}"

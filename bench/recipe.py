@@ -91,7 +91,7 @@ def report(rounds: int) -> Report:
         title="A training step of the small recipe",
         text=(
             f"`tiny` beside `ClapModel` of the default size: forward, backward and AdamW for pairs "
-            f"of {SECONDS} s and {TOKENS} tokens, on {THREADS} threads, {rounds} rounds. `tiny` "
+            f"of {SECONDS} s and {TOKENS} tokens, on {THREADS} threads. `tiny` "
             "makes its log-mel in the step, of waves at 16 kHz; the features of `ClapModel`, of "
             "waves at 48 kHz, are made beforehand. What each learns in the same time is told "
             "below, under *Learning in the same time*. "

@@ -240,7 +240,7 @@ def report(rounds: int) -> Report:
         text=(
             f"`clara_100m` ({counts[0]:.1f} million parameters): waves to log-mel, forward, "
             f"backward and AdamW, for {CLIPS} pairs of {SECONDS} s at 48 kHz and {TOKENS} tokens, "
-            f"on {THREADS} threads, {rounds} rounds. The plain network ({counts[1]:.1f} million, "
+            f"on {THREADS} threads. The plain network ({counts[1]:.1f} million, "
             "since its positions are learned) is the same, written as its authors wrote theirs: "
             "einsum attention, no masks, the whole matrix of similarities. From the same weights "
             "both give the same loss to 0.00001, of features from the same code. "

@@ -290,6 +290,8 @@ def _open(path: str) -> pq.ParquetFile:
         found = {field.name: _kind(field.type) for field in file.schema_arrow}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _broken(path, error) from error
+    except KeyError as error:  # what it says of a column that is to be read as a dictionary
+        raise _broken(path, f"no column {error.args[0].decode()!r}") from error
     for field in SCHEMA:
         if found.get(field.name) != _kind(field.type):
             raise _broken(path, f"no column {field.name!r} of {_kind(field.type)}")

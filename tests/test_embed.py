@@ -247,3 +247,18 @@ def test_its_hash_is_of_its_weights_and_vocabulary(toy: Recipe) -> None:
     assert one.hash != before
     learned = Tokens.train(["a bell rings", "a bell"] * 4, 300)
     assert one.hash != Clara(one.model, learned, About("toy")).hash
+
+
+def test_in_half_precision_rows_are_nearly_the_same(encoder: Clara) -> None:
+    half = Clara(encoder.model, encoder.tokens, encoder.about, precision="bf16-mixed")
+    waves = [(tone(seconds, 300), RATE) for seconds in (0.2, 0.5, 1.0)]
+    texts = ["a dog", "鳥が歌う"]
+    for ours, theirs in (
+        (half.audio(waves), encoder.audio(waves)),
+        (half.text(texts), encoder.text(texts)),
+    ):
+        check_rows(ours, len(theirs))
+        difference = np.abs(ours - theirs).max()
+        assert 0 < difference < 0.03
+    assert half.hash != encoder.hash
+    assert half.hash == Clara(half.model, half.tokens, half.about, precision="bf16-mixed").hash
