@@ -30,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "TextConfig",
     "TextTower",
+    "compile_parts",
     "length_mask",
     "mean_and_deviation",
     "pool",
@@ -340,6 +341,20 @@ class ClaraModel(nn.Module):
     def scales(self) -> Tensor:
         """tau_a and tau_t of equation 3, `[2]`, at most 100."""
         return self.log_scales.clamp(max=math.log(100)).exp()
+
+
+def compile_parts(model: nn.Module) -> None:
+    """Has the blocks, the stem and the heads of a model compiled as they are first used, in place.
+
+    Part by part, since blocks of a kind then share a program: 64 of them compile in the time of
+    one. The features stay as they are: on a CPU, code of their own makes them, and Fourier
+    transforms gain nothing. No name of a parameter changes.
+    """
+    # All parts of a class count as one for this limit, in training, in evaluation, and by length.
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+    for part in model.modules():
+        if isinstance(part, (Block, Stem1d, Head)):
+            part.compile()
 
 
 def _initialise(module: nn.Module) -> None:

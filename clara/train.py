@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,16 +19,16 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from clara import checkpoint, gradients
+from clara import checkpoint, gradients, launch
 from clara.augment import Chain, Dice
 from clara.batches import Batches, DataConfig
-from clara.configs import expect, expect_within, to_json
+from clara.configs import expect_within, to_json
 from clara.embed import Clara
 from clara.errors import CheckpointError, DataError, UsageError
 from clara.files import locked, replacing, unwritable
 from clara.hashes import distinct
 from clara.logs import Logs, Pace
-from clara.model import ClaraModel, ModelConfig
+from clara.model import ClaraModel, ModelConfig, compile_parts
 from clara.optim import OptimConfig, make_optimizer, rate_at
 from clara.records import Batch
 from clara.shards import Index
@@ -51,6 +50,8 @@ class TrainConfig:
         accumulate: Batches whose gradients are added before each step; each has its own loss.
         pieces: In how many pieces a batch goes through the network. The loss is that of the whole
             batch, and so are the gradients; the memory is that of a piece, for a third more time.
+        compile: Whether torch compiles the network, which takes a minute or two at the start and
+            a C++ compiler, and pays on a GPU. Dropout then draws other dice.
         precision: "bf16-mixed" where the hardware multiplies bfloat16 fast, else "32-true".
         log_every: Steps between rows of the logs.
         save_every: Steps between checkpoints; the last step always makes one.
@@ -61,6 +62,7 @@ class TrainConfig:
     steps: int = 100_000
     accumulate: int = 1
     pieces: int = 1
+    compile: bool = False
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     log_every: int = 20
     save_every: int = 500
@@ -122,7 +124,8 @@ def train(
     recipe: Recipe,
     run: str | Path,
     *,
-    devices: int = 1,
+    devices: int | None = None,
+    nodes: int | None = None,
     validators: Mapping[str, Validator] | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> Path:
@@ -131,7 +134,8 @@ def train(
     Args:
         recipe: The whole run.
         run: Folder for recipe, logs and checkpoints.
-        devices: Processes on this machine; more than one train data-parallel.
+        devices: Processes on each machine; more than one train data-parallel. As `launch.start`.
+        nodes: Machines, likewise.
         validators: Name to judge; called with the model as it stands.
         watch: Told after each step, in the first process alone.
 
@@ -141,18 +145,22 @@ def train(
     Raises:
         UsageError: The folder holds a run of another recipe or is in use, or the data are too few.
         CheckpointError: The run that stands in the folder is broken.
-        DataError: The loss is not finite, too many records are bad, or a write fails.
+        DataError: The loss is not finite, too many records are bad, a write fails, or another rank
+            has ended.
     """
     run, config = Path(run), recipe.train
     index = Batches.choose(Index.open(*recipe.data.folders), recipe.data)
     _check_same(run, recipe)
-    fabric = _launch(config, devices)
+    fabric = launch.start(config.precision, devices, nodes)
     with contextlib.ExitStack() as ends:
         if fabric.is_global_zero:
             ends.enter_context(_claim(run, recipe))
+        ends.enter_context(launch.together(fabric, run))
         tokens = _vocabulary(fabric, run, recipe, index)
         torch.manual_seed(config.seed)
         model = ClaraModel(recipe.model)
+        if config.compile:
+            compile_parts(model)
         wrapped, optimizer = fabric.setup(model, make_optimizer(model, recipe.optim))
         about = _go_on(run, model, optimizer, _about(recipe, index))
         encoder = Clara(model, tokens, about)
@@ -266,6 +274,7 @@ def _gradients(
         if not found.loss.isfinite():
             finite = (found.audio.isfinite() & found.text.isfinite()).all(1).tolist()
             culprits = [key for key, fine in zip(batch.keys, finite, strict=True) if not fine]
+            culprits = launch.gathered(fabric, culprits)  # the rows of one rank spoil all losses
             raise _not_finite("loss", float(found.loss), step, culprits or batch.keys)
         total += float(found.loss) / parts
     clip = recipe.optim.clip
@@ -283,20 +292,6 @@ def _not_finite(what: str, found: float, step: int, keys: Sequence[str]) -> Data
         f"{', '.join(keys[:4])}{more}. Look at these clips, or train anew with a lower "
         f"--optim.rate; the checkpoints are from before."
     )
-
-
-def _launch(config: TrainConfig, devices: int) -> Fabric:
-    # On a CPU, DDP over gloo; with GPUs Fabric picks nccl.
-    expect(devices >= 1, "at least one device", devices)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    fabric = Fabric(
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        precision=config.precision,
-    )
-    fabric.launch()
-    return fabric
 
 
 def _vocabulary(fabric: Fabric, run: Path, recipe: Recipe, index: Index) -> Tokens:
