@@ -13,7 +13,8 @@ Told = Callable[[int, int], None]
 
 def is_first() -> bool:
     """Whether this is the process that the user started, of several that train together."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 @contextmanager

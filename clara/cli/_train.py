@@ -26,13 +26,16 @@ class Run:
         recipe: Every field may be varied.
         data: Folders or URLs of shards.
         out: Folder of the run; a run that stands there goes on where it was stopped.
-        devices: Processes on this machine that train together.
+        devices: Processes on each machine that train together; 1, or as many as torchrun or srun
+            has started.
+        nodes: Machines; more than one are started by torchrun or srun.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     data: tuple[str, ...] = ()
     out: Path | None = None
-    devices: int = 1
+    devices: int | None = None
+    nodes: int | None = None
 
 
 def start(run: Run) -> None:
@@ -61,6 +64,7 @@ def start(run: Run) -> None:
             recipe,
             run.out,
             devices=run.devices,
+            nodes=run.nodes,
             validators=validators(Index.open(*folders)),
             watch=watch,
         )
