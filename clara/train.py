@@ -145,8 +145,7 @@ def train(
     Raises:
         UsageError: The folder holds a run of another recipe or is in use, or the data are too few.
         CheckpointError: The run that stands in the folder is broken.
-        DataError: The loss is not finite, too many records are bad, a write fails, or another rank
-            has ended.
+        DataError: The loss is not finite, too many records are bad, a write fails, or a rank ends.
     """
     run, config = Path(run), recipe.train
     index = Batches.choose(Index.open(*recipe.data.folders), recipe.data)
@@ -157,10 +156,7 @@ def train(
             ends.enter_context(_claim(run, recipe))
         ends.enter_context(launch.together(fabric, run))
         tokens = _vocabulary(fabric, run, recipe, index)
-        torch.manual_seed(config.seed)
-        model = ClaraModel(recipe.model)
-        if config.compile:
-            compile_parts(model)
+        model = _model(recipe)
         wrapped, optimizer = fabric.setup(model, make_optimizer(model, recipe.optim))
         about = _go_on(run, model, optimizer, _about(recipe, index))
         encoder = Clara(model, tokens, about)
@@ -192,9 +188,10 @@ def train(
                 judged = _validate(encoder, validators)
                 pace.rest()
             if judged or last or done % config.log_every == 0:
-                scale_audio, scale_text = model.scales().tolist()
                 row = {"loss": loss, "rate": rate, "norm": norm}
-                row |= {"scale_audio": scale_audio, "scale_text": scale_text}
+                row |= dict(
+                    zip(("scale_audio", "scale_text"), model.scales().tolist(), strict=True)
+                )
                 row["epoch"] = done * config.accumulate / batches.steps_per_epoch
                 logs.write(done, row | {"clips_per_second": pace.speed} | judged)
             if last or done % config.save_every == 0:
@@ -206,6 +203,15 @@ def train(
     newest = checkpoint.latest(run)
     assert newest is not None
     return newest
+
+
+def _model(recipe: Recipe) -> ClaraModel:
+    """The network with its first weights."""
+    torch.manual_seed(recipe.train.seed)
+    model = ClaraModel(recipe.model)
+    if recipe.train.compile:
+        compile_parts(model)
+    return model
 
 
 def _batches(fabric: Fabric, recipe: Recipe, index: Index, tokens: Tokens) -> Batches:
