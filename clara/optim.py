@@ -63,3 +63,11 @@ def rate_at(step: int, steps: int, config: OptimConfig) -> float:
     else:
         share = (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1))) / 2
     return config.floor + (config.rate - config.floor) * share
+
+
+def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, config: OptimConfig) -> float:
+    """Gives the optimiser the rate of its next step, as `rate_at`, and says it."""
+    rate = rate_at(step, steps, config)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate

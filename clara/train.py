@@ -29,7 +29,7 @@ from clara.files import locked, replacing, unwritable
 from clara.hashes import distinct
 from clara.logs import Logs, Pace
 from clara.model import ClaraModel, ModelConfig, compile_parts
-from clara.optim import OptimConfig, make_optimizer, rate_at
+from clara.optim import OptimConfig, make_optimizer, set_rate
 from clara.records import Batch
 from clara.shards import Index
 from clara.text.tokens import Tokens
@@ -172,9 +172,7 @@ def train(
         wrapped.train()
         for step in range(about.step, config.steps):
             torch.manual_seed(_seed(config.seed, step, fabric.global_rank))
-            rate = rate_at(step, config.steps, recipe.optim)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            rate = set_rate(optimizer, step, config.steps, recipe.optim)
             done, last = step + 1, step + 1 == config.steps
             loss, norm = _gradients(fabric, wrapped, optimizer, heard, recipe, done)
             optimizer.step()
@@ -188,10 +186,8 @@ def train(
                 judged = _validate(encoder, validators)
                 pace.rest()
             if judged or last or done % config.log_every == 0:
-                row = {"loss": loss, "rate": rate, "norm": norm}
-                row |= dict(
-                    zip(("scale_audio", "scale_text"), model.scales().tolist(), strict=True)
-                )
+                names = ("loss", "rate", "norm", "scale_audio", "scale_text")
+                row = dict(zip(names, (loss, rate, norm, *model.scales().tolist()), strict=True))
                 row["epoch"] = done * config.accumulate / batches.steps_per_epoch
                 logs.write(done, row | {"clips_per_second": pace.speed} | judged)
             if last or done % config.save_every == 0:
