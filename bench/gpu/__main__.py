@@ -1,6 +1,6 @@
 """Runs all benches of the accelerator, each in its own process: `python -m bench.gpu [OPTION ...]`.
 
-Options are those of `bench.gpu.train` and `bench.gpu.embed` alike: `--recipe`, `--size`, `--device`.
+Options are those that its benches share: `--recipe`, `--size`, `--device`, `--batch`.
 """
 
 from __future__ import annotations

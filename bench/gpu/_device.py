@@ -1,8 +1,9 @@
-"""The device that is measured: its peak, its real rate of products, and where a step's time goes."""
+"""The device that is measured: its peak, its real rate of products, and a step's timeline."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -146,9 +147,7 @@ class Timeline:
         """Of each stage, in all: seconds on the device, and seconds of the host."""
         wait(self._device)
         found: dict[str, tuple[float, float]] = {}
-        for (_, before, begun), (stage, after, ended) in zip(
-            self._marks, self._marks[1:], strict=False
-        ):
+        for (_, before, begun), (stage, after, ended) in itertools.pairwise(self._marks):
             host = ended - begun
             own = host if after is None else before.elapsed_time(after) / 1000  # type: ignore
             device, waited = found.get(stage, (0.0, 0.0))

@@ -80,7 +80,8 @@ class Step:
         loss.backward()
         mark("backward")
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        assert fine and norm.isfinite(), "the loss of noise is finite"
+        assert fine, "the loss of noise is finite"
+        assert norm.isfinite(), "and so are its gradients"
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         mark("optimiser")

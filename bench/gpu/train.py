@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import os
 import statistics
 import tempfile
@@ -92,7 +93,7 @@ def whole(setting: Setting, folder: Path, options: argparse.Namespace) -> tuple[
         train=replace(
             recipe.train,
             **{"steps": steps, "accumulate": 1, "compile": options.compile},
-            **{name: steps + 1 for name in ("log_every", "save_every", "validate_every")},
+            **dict.fromkeys(("log_every", "save_every", "validate_every"), steps + 1),
         ),
         augment=_step.AUGMENT,
     )
@@ -102,7 +103,7 @@ def whole(setting: Setting, folder: Path, options: argparse.Namespace) -> tuple[
 
     train(recipe, folder / "run", watch=note)
     _, lengths = Tokens.load(folder / "run" / "tokenizer.json").encode(["The sound of clip 17"])
-    took = [after - before for before, after in zip(times, times[1:], strict=False)]
+    took = [after - before for before, after in itertools.pairwise(times)]
     return statistics.median(took[WARM - 1 : -1]), int(lengths[0])
 
 
