@@ -172,6 +172,8 @@ def test_all_attention_is_fused(half: bool, monkeypatch: pytest.MonkeyPatch) -> 
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             model(*inputs()[:4])
 
+    with sdpa_kernel(SDPBackend.MATH):
+        assert attention(step(half=half), monkeypatch) == {"math": 6}  # so it can be told
     # One that reads, two layers over latents and three over tokens, with masks and without.
     for run in (step(half=half), embedding):
         assert attention(run, monkeypatch) == {"flash": 6}
