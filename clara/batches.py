@@ -197,7 +197,7 @@ class Batches:
         frames, rates = (self._index.values(name, rows) for name in ("frames", "rate"))
         whole = (-(-frames * self._rate // rates)).max()
         longest = round(self._config.max_seconds * self._rate)
-        waves = np.zeros((len(visits), min(whole, longest)), np.float32)
+        waves = np.empty((len(visits), min(whole, longest)), np.float32)
         futures = [
             pool.submit(self._fill, visit, wave) for visit, wave in zip(visits, waves, strict=True)
         ]
@@ -222,12 +222,12 @@ class Batches:
         )
 
     def _fill(self, visit: _Visit, wave: Wave) -> _Row:
-        """Decodes a row into its place in the batch."""
+        """Decodes a row into its place in the batch, and writes zeros behind it."""
         rng = np.random.default_rng(visit.seed)
         row, bad = visit.row, list[tuple[str, str]]()
         for attempt in range(1, _TRIES + 1):
             try:
-                sample = self._draw(row, self._config.max_seconds, rng)
+                sample = self._draw(row, self._config.max_seconds, rng, wave)
                 break
             except DataError as error:
                 if row == visit.row and not bad:
@@ -244,10 +244,14 @@ class Batches:
             except DataError as error:
                 bad.append((self._index.key(other), _cause(error)))
         length = min(len(sample.wave), len(wave))
-        wave[:length] = sample.wave[:length]
+        if not np.may_share_memory(sample.wave, wave):  # it was decoded elsewhere
+            wave[:length] = sample.wave[:length]
+        wave[length:] = 0
         return _Row(sample.key, sample.texts, length, bad)
 
-    def _draw(self, row: int, longest: float, rng: np.random.Generator) -> Sample:
+    def _draw(
+        self, row: int, longest: float, rng: np.random.Generator, out: Wave | None = None
+    ) -> Sample:
         """A row of the index, cut to `longest` seconds at a random place, one caption in front."""
         start, end = 0.0, None
         at = np.array([row])
@@ -255,7 +259,7 @@ class Batches:
         if seconds > longest:
             start = rng.uniform(0, seconds - longest)
             end = start + longest
-        sample = self._index.sample(row, rate=self._rate, start=start, end=end)
+        sample = self._index.sample(row, rate=self._rate, start=start, end=end, out=out)
         texts = list(sample.texts)
         if not texts:
             raise DataError("it has no text")

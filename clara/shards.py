@@ -23,8 +23,8 @@ from clara.columns import INDEX_NAME, SCHEMA
 from clara.errors import AudioError, DataError, ShardError, UnknownNameError, UsageError
 from clara.files import Files, Location, replacing
 from clara.hashes import Hashes
-from clara.records import Labels, Sample
-from clara.tars import Place, ShardWriter, clean, ours, safe_key, words
+from clara.records import Labels, Sample, Wave
+from clara.tars import Place, ShardWriter, clean, ours, parse, safe_key, words
 
 __all__ = [
     "INDEX_NAME",
@@ -243,7 +243,7 @@ class Index:
             ShardError: The shard is missing or shorter than its index says.
         """
         shard, place = self.place(i)
-        return self._read(i, shard, place.audio_offset, place.audio_size)
+        return self._read(i, shard, place[:2])[0]
 
     def meta(self, i: int) -> dict[str, Any]:
         """What the JSON member of sample `i` says.
@@ -252,11 +252,11 @@ class Index:
             ShardError: The shard is missing or is not the one that was indexed.
         """
         shard, place = self.place(i)
-        return self._parse(i, self._read(i, shard, place.meta_offset, place.meta_size))
+        return self._parse(i, self._read(i, shard, place[2:])[0])
 
     def _parse(self, i: int, content: bytes) -> dict[str, Any]:
         try:
-            meta = json.loads(content)
+            meta = parse(content)
         except (ValueError, RecursionError) as error:
             raise self._stale(i) from error
         if not isinstance(meta, dict):
@@ -274,18 +274,23 @@ class Index:
         shard, (first, size, meta_first, meta_size) = self.place(i)
         between = meta_first - first - size
         if 0 <= between <= _BETWEEN and (size < _LARGE or "://" in shard):
-            content = self._read(i, shard, first, size + between + meta_size)
+            (content,) = self._read(i, shard, (first, size + between + meta_size))
             audio, text = content[:size], content[size + between :]
         else:
-            audio = self._read(i, shard, first, size)
-            text = self._read(i, shard, meta_first, meta_size)
+            audio, text = self._read(i, shard, (first, size), (meta_first, meta_size))
         meta = self._parse(i, text)
         own = ours(meta)
         key = self.key(i) if own is None else f"{own['corpus']}/{own['key']}"
         return Raw(key, audio, tuple(clean(words(meta, "text"))), self.labels(i))
 
     def sample(
-        self, i: int, *, rate: int | None = None, start: float = 0.0, end: float | None = None
+        self,
+        i: int,
+        *,
+        rate: int | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+        out: Wave | None = None,
     ) -> Sample:
         """Sample `i`, decoded.
 
@@ -294,6 +299,7 @@ class Index:
             rate: Samples per second to resample to; as stored if None.
             start: Where to begin, in seconds.
             end: Where to stop, in seconds; only what lies between is decoded.
+            out: float32 `[N]` to decode into where that can be done, as in `clara.audio.io.load`.
 
         Raises:
             ShardError: The shard is missing or shorter than its index says.
@@ -301,14 +307,14 @@ class Index:
         """
         raw = self.raw(i)
         try:
-            wave, rate = audio_io.load(raw.audio, rate=rate, start=start, end=end)
+            wave, rate = audio_io.load(raw.audio, rate=rate, start=start, end=end, out=out)
         except AudioError as error:
             raise AudioError(f"In sample {raw.key!r}: {error}", error.cause) from error
         return Sample(key=raw.key, wave=wave, rate=rate, texts=raw.texts, labels=raw.labels)
 
-    def _read(self, i: int, path: str, first: int, count: int) -> bytes:
+    def _read(self, i: int, path: str, *ranges: tuple[int, int]) -> list[bytes]:
         try:
-            content = self._files.read(path, first, count)
+            contents = self._files.read(path, *ranges)
         except FileNotFoundError as error:
             raise ShardError(
                 f"Expected the shard {path} but it is gone; bring it back, or make the index anew "
@@ -320,9 +326,10 @@ class Index:
             )
         except DataError as error:
             raise ShardError(str(error)) from error
-        if len(content) != count:
-            raise self._stale(i)
-        return content
+        for content, (_, size) in zip(contents, ranges, strict=True):
+            if len(content) != size:
+                raise self._stale(i)
+        return contents
 
     def _stale(self, i: int) -> ShardError:
         return ShardError(

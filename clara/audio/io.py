@@ -23,7 +23,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from clara.audio import containers, ogg
+from clara.audio import containers, memory, ogg
 from clara.audio.faults import empty_slice, fault, no_samples, outside, truncated
 from clara.records import Wave
 
@@ -97,6 +97,7 @@ def load(
     start: float = 0.0,
     end: float | None = None,
     longest: float = math.inf,
+    out: Wave | None = None,
 ) -> tuple[Wave, int]:
     """Decodes a recording, or a slice of it, to one channel.
 
@@ -108,9 +109,10 @@ def load(
         start: Where the slice begins, in seconds.
         end: Where it ends, in seconds; the end of the recording if None or beyond it.
         longest: Seconds that fit in memory.
+        out: float32 `[N]` to decode into: what has one channel and the rate wanted, and fits.
 
     Returns:
-        float32 `[T]` with T >= 1, and its rate.
+        float32 `[T]` with T >= 1, and its rate; the beginning of `out`, or memory of its own.
 
     Raises:
         AudioError: The recording is missing, empty, a Git LFS pointer, not audio, truncated, holds
@@ -137,12 +139,11 @@ def load(
                 info = _info(opened.file, name)
                 bounds = _bounds(start, end, info, name)
                 _check_length((bounds[1] - bounds[0]) / info.rate, longest, name)
-                own_rate, wave = info.rate, _read(opened, info, bounds)
+                own_rate, wave = info.rate, _read(opened, info, bounds, rate, out)
     if not np.isfinite(wave).all():
         raise fault(name, "it has samples that are NaN or infinite", "Encode it again")
-    if rate is not None and rate != own_rate:
-        return resample(wave, own_rate, rate), rate
-    return wave, own_rate
+    rate = rate or own_rate
+    return resample(wave, own_rate, rate), rate
 
 
 def resample(wave: Wave, source_rate: int, target_rate: int) -> Wave:
@@ -226,16 +227,18 @@ def _opened(
     source: str | os.PathLike[str] | bytes | BinaryIO,
 ) -> Iterator[_Opened | containers.Track]:
     name, stream = _stream(source)
-    # By its path the decoder reads a file without coming back to Python for each piece.
-    # As bytes, since not every name is UTF-8.
-    target = os.fsencode(source) if isinstance(source, str | os.PathLike) else stream
+    number = memory.lend(source)
+    # By its path or number the decoder reads a file without coming back to Python for each piece.
+    target: bytes | int | BinaryIO = stream if number is None else number
+    if isinstance(source, str | os.PathLike):
+        target = os.fsencode(source)  # not every name is UTF-8
     try:
         reach = _reach(stream, name)
         try:
-            file = soundfile.SoundFile(target)
+            file = soundfile.SoundFile(target, closefd=False)
         except (soundfile.LibsndfileError, TypeError) as error:
             # A TypeError is the answer to a name that ends in .raw.
-            with containers.opened(stream, name, lasting=target is not stream) as track:
+            with containers.opened(stream, name, lasting=isinstance(target, bytes)) as track:
                 if track is None:
                     raise fault(
                         name,
@@ -248,20 +251,14 @@ def _opened(
             with file:
                 yield _Opened(file, name, reach)
     finally:
+        memory.give_back(number)
         if not hasattr(source, "read"):
             stream.close()
 
 
-class _Bytes(io.BytesIO):
-    """Bytes in which a damaged header cannot send the decoder to before the beginning."""
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        return super().seek(max(0, offset) if whence == os.SEEK_SET else offset, whence)
-
-
 def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
     if isinstance(source, bytes | bytearray | memoryview):
-        return "the bytes given", _Bytes(source)
+        return "the bytes given", memory.Bytes(source)
     if isinstance(source, str | os.PathLike):
         name = repr(os.fspath(source))
         try:
@@ -275,7 +272,7 @@ def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Bin
     assert hasattr(source, "read"), f"not a source of audio: {type(source).__name__}"
     name = repr(getattr(source, "name", "the file object given"))
     if not (hasattr(source, "seekable") and source.seekable()):
-        return name, _Bytes(source.read())
+        return name, memory.Bytes(source.read())
     return name, source
 
 
@@ -334,17 +331,22 @@ def _bounds(start: float, end: float | None, info: Info, name: str) -> tuple[int
     return first, max(last, first + 1)
 
 
-def _read(opened: _Opened, info: Info, bounds: tuple[int, int]) -> Wave:
-    """Decodes frames `bounds` to one channel."""
+def _read(
+    opened: _Opened, info: Info, bounds: tuple[int, int], rate: int | None, out: Wave | None
+) -> Wave:
+    """Decodes frames `bounds` to one channel, into `out` where that is all there is to do."""
     first, last = bounds
     file, name, reach = opened
     at = min(max(0, first - (_MP3_LEAD if info.format == "MP3" else 0)), reach)
+    alike = info.channels == 1 and rate in (None, info.rate) and at == first
+    if out is not None and (not alike or last - first > len(out)):
+        out = None
     try:
         if at:
             file.seek(at)
         # All in one call, since soundfile seeks after each. What a header promises and the file
         # does not hold is reserved, but never touched.
-        block = file.read(last - at, dtype="float32")
+        block = file.read(last - at, dtype="float32", out=out)
     except (soundfile.LibsndfileError, MemoryError, ValueError) as error:
         raise fault(name, "it is truncated or damaged", "Fetch it again", _reason(error)) from error
     missing = last - at - len(block)
