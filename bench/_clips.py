@@ -29,34 +29,33 @@ def _steps(rng: np.random.Generator, samples: int) -> np.ndarray:
     return rng.uniform(0.02, 1, size=len(range(0, samples, RATE // 4)))
 
 
-def write(folder: Path, clips: int, different: int = 32) -> None:
-    """Writes shards of 64 clips with an index; after `different` clips they repeat."""
-    flacs = [io.encode_flac(wave(seed), RATE) for seed in range(min(different, clips))]
+def write(
+    folder: Path, clips: int, seconds: int = SECONDS, different: int = 32, shard_size: int = SHARD
+) -> None:
+    """Writes shards with an index, as `clara prepare` does; after `different` clips they repeat."""
+    flacs = [io.encode_flac(wave(seed, seconds), RATE) for seed in range(min(different, clips))]
     rows = []
-    for first in range(0, clips, SHARD):
-        name = f"{first // SHARD:06d}.tar"
+    for first in range(0, clips, shard_size):
+        name = f"{first // shard_size:06d}.tar"
         with ShardWriter(folder / name) as shard:
-            for number in range(first, min(first + SHARD, clips)):
-                key, text = f"clip{number:05d}", f"The sound of clip {number}"
-                place = shard.add(key, flacs[number % len(flacs)], {"text": [text]})
+            for number in range(first, min(first + shard_size, clips)):
+                text = f"The sound of clip {number}"
+                labels = {"sound": [f"clip {number}"]}
+                known = {
+                    **{"key": f"clip{number:05d}", "corpus": "bench", "split": "train"},
+                    **{"language": "", "source": f"freesound:{number}", "speaker": ""},
+                    "licence": "CC0",
+                }
+                original = {**known, "labels": labels, "transcript": ""}
+                meta = {"text": [text], "tag": labels["sound"], "original_data": original}
+                place = shard.add(known["key"], flacs[number % len(flacs)], meta)
                 rows.append(
                     {
                         **place._asdict(),
-                        "key": key,
-                        "corpus": "bench",
-                        "split": "train",
-                        "shard": name,
-                        "suffix": "flac",
-                        "rate": RATE,
-                        "frames": SECONDS * RATE,
-                        "seconds": float(SECONDS),
-                        "text_chars": len(text),
-                        "texts": [text],
-                        "language": "",
-                        "labels": json.dumps({"sound": [f"clip {number}"]}),
-                        "source": "",
-                        "speaker": "",
-                        "licence": "",
+                        **known,
+                        **{"shard": name, "suffix": "flac", "labels": json.dumps(labels)},
+                        **{"rate": RATE, "frames": seconds * RATE, "seconds": float(seconds)},
+                        **{"text_chars": len(text), "texts": [text]},
                     }
                 )
     table = pa.Table.from_pylist(rows).select(SCHEMA.names).cast(SCHEMA)

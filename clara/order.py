@@ -21,8 +21,9 @@ Rows = npt.NDArray[np.int64]
 # Row numbers while an order is made: there are many, and several arrays of them.
 Few = npt.NDArray[np.int32]
 
-# Lengths are sorted after a change of up to this share, so that the same clips do not meet again.
-_JITTER = 0.1
+# Lengths are sorted after a change of up to this share of the median length, so that the same clips
+# do not meet again. A share of each length would cost more padding for as much mixing.
+_JITTER = 0.06
 # Pools that are sorted together.
 _TOGETHER = 64
 # What seeds are made with, so that no two uses of them share their dice.
@@ -63,7 +64,7 @@ class DataConfig:
     batch: int = 96
     max_seconds: float = 10.0
     window: int = 8
-    pool: int = 32
+    pool: int = 64
     threads: int = 2
     seed: int = 0
     mix: float = 0.0
@@ -198,7 +199,9 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
     rows = _shuffled(*_passes(index, config, epoch, rng), units, config.window, rng)
     rows = rows[: steps * config.batch]
     lengths = np.minimum(index.column("seconds"), np.float32(config.max_seconds))
-    lengths *= 1 + _JITTER * rng.random(len(lengths), dtype=np.float32)
+    # Of the median, since a mean may differ in its last bit from one machine to another.
+    most = np.float32(_JITTER) * (np.median(lengths) if len(lengths) else np.float32(0))
+    lengths += most * rng.random(len(lengths), dtype=np.float32)
     full = steps // config.pool * config.pool * config.batch
     pools = (rows[:full].reshape(-1, config.pool * config.batch), rows[full:].reshape(1, -1))
     return np.concatenate([_bucketed(pool, lengths, config.batch, rng) for pool in pools])

@@ -101,7 +101,8 @@ def _are_labels(labels: Any) -> bool:
 
 
 def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all([isinstance(value, str) for value in values])
+    # A list is made faster than a generator is asked, and this is asked of every sample.
+    return isinstance(values, list) and all([isinstance(value, str) for value in values])  # noqa: C419
 
 
 class Place(NamedTuple):
