@@ -38,7 +38,7 @@ def lend(data: object) -> int | None:
     if len(data) > _LARGEST:
         return None
     try:
-        number = _free.pop() if _free else os.memfd_create("clara")
+        number = _taken()
     except OSError:
         return None
     try:
@@ -58,6 +58,13 @@ def give_back(number: int | None) -> None:
     """Keeps a file for the next that asks."""
     if number is not None:
         _free.append(number)
+
+
+def _taken() -> int:
+    try:
+        return _free.pop()  # not asked before whether there is one: another thread may be quicker
+    except IndexError:
+        return os.memfd_create("clara")
 
 
 def _forget() -> None:
