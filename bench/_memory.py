@@ -25,11 +25,16 @@ def apart(module: str, call: str) -> float:
 def peak_of(run: Callable[[], object]) -> float:
     """MiB that a run takes at most beyond what is held before (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")  # forgets the highest so far
-    before = _held("VmRSS")
+    before = held()
     run()
-    return _held("VmHWM") - before
+    return _status("VmHWM") - before
 
 
-def _held(what: str) -> float:
+def held() -> float:
+    """MiB that this process holds (Linux)."""
+    return _status("VmRSS")
+
+
+def _status(what: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
