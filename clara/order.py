@@ -23,7 +23,7 @@ Few = npt.NDArray[np.int32]
 
 # Lengths are sorted after a change of up to this share of the median length, so that the same clips
 # do not meet again. A share of each length would cost more padding for as much mixing.
-_JITTER = 0.06
+_JITTER = 0.05
 # Pools that are sorted together.
 _TOGETHER = 64
 # What seeds are made with, so that no two uses of them share their dice.
@@ -200,7 +200,7 @@ def epoch_order(index: Index, config: DataConfig, epoch: int) -> Rows:
     rows = rows[: steps * config.batch]
     lengths = np.minimum(index.column("seconds"), np.float32(config.max_seconds))
     # Of the median, since a mean may differ in its last bit from one machine to another.
-    most = np.float32(_JITTER) * (np.median(lengths) if len(lengths) else np.float32(0))
+    most = np.float32(_JITTER) * np.median(lengths)
     lengths += most * rng.random(len(lengths), dtype=np.float32)
     full = steps // config.pool * config.pool * config.batch
     pools = (rows[:full].reshape(-1, config.pool * config.batch), rows[full:].reshape(1, -1))

@@ -273,6 +273,34 @@ def test_length_buckets_save_padding() -> None:
     assert sorted_ < 0.08
 
 
+@pytest.mark.parametrize("batch", [32, 96, 256])
+@pytest.mark.parametrize("lengths", ["log-normal", "gamma", "uniform", "words and sentences"])
+def test_at_most_a_twentieth_is_padding(lengths: str, batch: int) -> None:
+    """With settings nobody chose, on lengths as corpora have them."""
+    rng = np.random.default_rng(1)
+    n = 60_000
+    seconds = {
+        "log-normal": lambda: np.exp(rng.normal(np.log(5), 0.6, n)).clip(1, 20),
+        "gamma": lambda: rng.gamma(4, 1.5, n).clip(0.5, 30),
+        "uniform": lambda: rng.uniform(1, 10, n),
+        "words and sentences": lambda: np.where(
+            rng.random(n) < 0.8, rng.normal(1, 0.1, n).clip(0.3, 2), rng.uniform(1, 20, n)
+        ),
+    }[lengths]()
+    config = DataConfig(batch=batch)
+    order = epoch_order(index({"a": n}, seconds=seconds), config, 0)
+    wasted = padding(order, np.minimum(seconds, config.max_seconds))
+    assert wasted <= 0.05
+    # Yet who were together hardly meet in the next epoch.
+    before = np.full(n, -1)
+    before[order.ravel()] = np.repeat(np.arange(len(order)), batch)
+    again = [
+        np.square(np.bincount(before[row][before[row] >= 0])).sum() - batch
+        for row in epoch_order(index({"a": n}, seconds=seconds), config, 1)
+    ]
+    assert sum(again) / (len(order) * batch * (batch - 1)) < 0.15
+
+
 def test_lengths_are_capped_before_they_are_sorted() -> None:
     """Clips that are cut to the same length need no order: they are shuffled by the jitter."""
     seconds = np.linspace(20, 200, 640)
