@@ -94,7 +94,7 @@ def report(clips: int) -> Table:
         text=(
             f"An epoch of {clips:,} clips, cut at {DataConfig().max_seconds:.0f} s, in the order "
             f"of training: the clips of {DataConfig().pool} batches sorted by length, after a "
-            "jitter of a tenth. Speech: gamma distributed around 6 s; sounds: 70 % of 10 s, the "
+            "jitter. Speech: gamma distributed around 6 s; sounds: 70 % of 10 s, the "
             "rest shorter or longer. Counted, not timed: the share of the samples of all batches "
             "that is padding; and the share of the operations of `clara_100m`, forward and back, "
             "that is spent on it: its latents, which take nearly all, cost the same whatever they "
