@@ -32,6 +32,7 @@ from clara.errors import CheckpointError, UsageError
 from clara.files import unwritable
 from clara.hashes import Hashes, distinct, hashed
 from clara.model import ClaraModel, ModelConfig
+from clara.shards import Index
 from clara.text.tokens import Tokens
 
 FORMAT = 1
@@ -63,6 +64,18 @@ class About:
     seen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sources: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64), compare=False)
 
+    @classmethod
+    def of(cls, name: str, recipe: Mapping[str, Any], index: Index) -> About:
+        """Of a model that is about to be trained on all of an index."""
+        (corpus, corpora), (split, splits) = index.codes("corpus"), index.codes("split")
+        counts = np.bincount(corpus.astype(np.int64) * len(splits) + split)
+        seen: dict[str, dict[str, int]] = {}
+        for place in np.flatnonzero(counts).tolist():
+            mine = seen.setdefault(corpora[place // len(splits)], {})
+            mine[splits[place % len(splits)]] = int(counts[place])
+        sources = index.hashes("source")
+        return cls(name, 0, recipe, seen, distinct(sources[sources > 0]))
+
 
 def save(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
     """Writes a model folder that `load` reads; what stands there already is replaced.
@@ -70,27 +83,56 @@ def save(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
     Raises:
         DataError: The disk is full or the folder cannot be written to; what stood there still does.
     """
-    _publish(folder, lambda new: _write_model(new, model, tokens, about))
+    _publish(folder, lambda new: _write_model(new, model, model.state_dict(), tokens, about))
 
 
 def save_state(
-    run: Path, model: ClaraModel, tokens: Tokens, about: About, optimizer: torch.optim.Optimizer
-) -> Path:
+    run: Path,
+    model: ClaraModel,
+    tokens: Tokens,
+    about: About,
+    optimizer: torch.optim.Optimizer,
+    *,
+    write: bool = True,
+) -> None:
     """Writes the next checkpoint of a run, with what training needs to go on; drops old ones.
+
+    Where the weights are dealt out over several ranks, all call this, and one of them writes.
 
     Raises:
         DataError: The disk is full or the folder cannot be written to; what stood there still does.
     """
+    weights = _wholes(model.state_dict(), write)
+    state = _wholes(_optimizer_tensors(model, optimizer), write)
+    if not write:
+        return
 
-    def write(new: Path) -> None:
-        _write_model(new, model, tokens, about)
-        _write_tensors(new / "state.safetensors", _optimizer_tensors(model, optimizer))
+    def fill(new: Path) -> None:
+        _write_model(new, model, weights, tokens, about)
+        _write_tensors(new / "state.safetensors", state)
 
-    folder = run / "checkpoints" / f"step-{about.step:08d}"
-    _publish(folder, write)
+    _publish(run / "checkpoints" / f"step-{about.step:08d}", fill)
     for old in _steps(run)[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
-    return folder
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All of a tensor that is dealt out over several ranks, which all ask; another as it is."""
+    full: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    return full
+
+
+def assembled(model: ClaraModel, *, keep: bool) -> ClaraModel | None:
+    """A model whose weights are dealt out over several ranks as one that works on this rank alone.
+
+    Args:
+        model: All ranks ask with theirs; one whose weights are here already is given back.
+        keep: Whether this rank gets it; None if not.
+    """
+    if not any(hasattr(parameter, "full_tensor") for parameter in model.parameters()):
+        return model
+    weights = _wholes(model.state_dict(), keep)
+    return _filled(_empty(model.config), weights).to(model.log_scales.device) if keep else None
 
 
 def load(folder: Path) -> tuple[ClaraModel, Tokens, About]:
@@ -108,14 +150,12 @@ def load(folder: Path) -> tuple[ClaraModel, Tokens, About]:
             f"Expected {folder} to have a tokenizer of at most {config.text.vocab} tokens, "
             f"but found {tokens.size}; the files are not of one model."
         )
-    weights = _read_tensors(folder / "model.safetensors")
+    path = folder / "model.safetensors"
+    weights = _read_tensors(path)
     # Nothing is made room for until the weights are known to be those that the config asks for.
-    with torch.device("meta"):
-        model = ClaraModel(config)
-    _check_weights(model, weights, folder / "model.safetensors")
-    model.load_state_dict(weights, assign=True)
-    model.audio.mel = LogMel(config.audio.mel)
-    return model.eval(), tokens, about
+    model = _empty(config)
+    _check_weights(model, weights, path)
+    return _filled(model, weights).eval(), tokens, about
 
 
 def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -> About | None:
@@ -139,10 +179,10 @@ def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -
                     f"changed since, or the file. Train into a new folder."
                 )
             # Beside the weights; but a step is counted on the CPU.
-            device = tensor.device if part == "step" else parameter.device
-            parts[part] = tensor.to(device, copy=True)
+            parts[part] = tensor.clone() if part == "step" else _dealt(tensor, parameter)
         optimizer.state[parameter] = parts
-    model.load_state_dict(weights)
+    mine = model.state_dict()
+    model.load_state_dict({name: _dealt(tensor, mine[name]) for name, tensor in weights.items()})
     return about
 
 
@@ -187,8 +227,10 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _write_model(folder: Path, model: ClaraModel, tokens: Tokens, about: About) -> None:
-    _write_tensors(folder / "model.safetensors", model.state_dict())
+def _write_model(
+    folder: Path, model: ClaraModel, weights: Mapping[str, Tensor], tokens: Tokens, about: About
+) -> None:
+    _write_tensors(folder / "model.safetensors", weights)
     tokens.save(folder / "tokenizer.json")
     told = {each.name: to_json(getattr(about, each.name)) for each in fields(about)}
     told["sources"] = len(about.sources)
@@ -217,6 +259,37 @@ def _optimizer_tensors(model: ClaraModel, optimizer: torch.optim.Optimizer) -> d
         for name, parameter in model.named_parameters()
         for part, tensor in optimizer.state[parameter].items()
     }
+
+
+def _wholes(tensors: Mapping[str, Tensor], keep: bool) -> dict[str, Tensor]:
+    """All of each tensor, one by one, so that a rank that does not keep them never holds two."""
+    found = {}
+    for name, tensor in tensors.items():
+        full = whole(tensor)
+        if keep:
+            found[name] = full if full is tensor else full.cpu()
+    return found
+
+
+def _dealt(tensor: Tensor, like: Tensor) -> Tensor:
+    """A copy where `like` is; this rank's part of it where that is dealt out over several."""
+    if not hasattr(like, "full_tensor"):
+        return tensor.to(like.device, copy=True)
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(like, DTensor)
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+
+
+def _empty(config: ModelConfig) -> ClaraModel:
+    with torch.device("meta"):
+        return ClaraModel(config)
+
+
+def _filled(model: ClaraModel, weights: Mapping[str, Tensor]) -> ClaraModel:
+    model.load_state_dict(weights, assign=True)
+    model.audio.mel = LogMel(model.config.audio.mel)
+    return model
 
 
 def _steps(run: Path) -> list[Path]:

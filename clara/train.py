@@ -26,10 +26,10 @@ from clara.configs import expect_within, to_json
 from clara.embed import Clara
 from clara.errors import CheckpointError, DataError, UsageError
 from clara.files import locked, replacing, unwritable
-from clara.hashes import distinct
 from clara.logs import Logs, Pace
 from clara.model import ClaraModel, ModelConfig, compile_parts
 from clara.optim import OptimConfig, make_optimizer, set_rate
+from clara.ranks import Ranks, gathered
 from clara.records import Batch
 from clara.shards import Index
 from clara.text.tokens import Tokens
@@ -126,6 +126,7 @@ def train(
     *,
     devices: int | None = None,
     nodes: int | None = None,
+    strategy: Literal["ddp", "fsdp"] = "ddp",
     validators: Mapping[str, Validator] | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> Path:
@@ -136,7 +137,8 @@ def train(
         run: Folder for recipe, logs and checkpoints.
         devices: Processes on each machine; more than one train data-parallel. As `launch.start`.
         nodes: Machines, likewise.
-        validators: Name to judge; called with the model as it stands.
+        strategy: Whether each process holds all weights, or several share them, likewise.
+        validators: Name to judge; called with the model as it stands, in the first process alone.
         watch: Told after each step, in the first process alone.
 
     Returns:
@@ -148,25 +150,25 @@ def train(
         DataError: The loss is not finite, too many records are bad, a write fails, or a rank ends.
     """
     run, config = Path(run), recipe.train
-    index = Batches.choose(Index.open(*recipe.data.folders), recipe.data)
-    _check_same(run, recipe)
-    fabric = launch.start(config.precision, devices, nodes)
-    with contextlib.ExitStack() as ends:
-        if fabric.is_global_zero:
+    fabric = launch.start(config.precision, devices, nodes, strategy)
+    with Ranks(fabric) as ranks, contextlib.ExitStack() as ends:
+        index = Batches.choose(Index.open(*recipe.data.folders), recipe.data)
+        if ranks.first:
             ends.enter_context(_claim(run, recipe))
-        ends.enter_context(launch.together(fabric, run))
-        tokens = _vocabulary(fabric, run, recipe, index)
+        tokens = _vocabulary(ranks, run, recipe, index)
         model = _model(recipe)
-        wrapped, optimizer = fabric.setup(model, make_optimizer(model, recipe.optim))
-        about = _go_on(run, model, optimizer, _about(recipe, index))
-        encoder = Clara(model, tokens, about)
+        wrapped = fabric.setup_module(model)  # first, as what is dealt out are other parameters
+        optimizer: Any = fabric.setup_optimizers(make_optimizer(model, recipe.optim))
+        about = checkpoint.About.of(recipe.name, to_json(recipe), index)
+        about = _go_on(run, model, optimizer, about)
         batches = _batches(fabric, recipe, index, tokens)
         start = about.step * config.accumulate
         stream = ends.enter_context(contextlib.closing(batches.stream(start)))
         heard = _augmented(fabric, recipe, stream, start)
-        logs = Logs(run, about.step) if fabric.is_global_zero else None
-        if logs:
-            ends.enter_context(contextlib.closing(logs))
+        logs = (
+            ends.enter_context(contextlib.closing(Logs(run, about.step))) if ranks.first else None
+        )
+        judging = fabric.broadcast(bool(validators))
         pace = Pace(recipe.data.batch * config.accumulate)
 
         wrapped.train()
@@ -178,24 +180,23 @@ def train(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             pace.after_step()
-            if not logs:
-                continue
 
             judged = {}
-            if validators and (last or done % config.validate_every == 0):
-                judged = _validate(encoder, validators)
+            if judging and (last or done % config.validate_every == 0):
+                judged = _validate(ranks, model, tokens, about, validators or {})
                 pace.rest()
-            if judged or last or done % config.log_every == 0:
+            scales = checkpoint.whole(model.scales())
+            if logs and (judged or last or done % config.log_every == 0):
                 names = ("loss", "rate", "norm", "scale_audio", "scale_text")
-                row = dict(zip(names, (loss, rate, norm, *model.scales().tolist()), strict=True))
+                row = dict(zip(names, (loss, rate, norm, *scales.tolist()), strict=True))
                 row["epoch"] = done * config.accumulate / batches.steps_per_epoch
                 logs.write(done, row | {"clips_per_second": pace.speed} | judged)
             if last or done % config.save_every == 0:
                 about = replace(about, step=done)
-                checkpoint.save_state(run, model, tokens, about, optimizer)
-            if watch:
+                checkpoint.save_state(run, model, tokens, about, optimizer, write=ranks.first)
+                ranks.after_first()
+            if watch and ranks.first:
                 watch(Progress(done, config.steps, loss, pace.speed, batches.skips.skipped))
-        fabric.barrier()
     newest = checkpoint.latest(run)
     assert newest is not None
     return newest
@@ -276,15 +277,17 @@ def _gradients(
         if not found.loss.isfinite():
             finite = (found.audio.isfinite() & found.text.isfinite()).all(1).tolist()
             culprits = [key for key, fine in zip(batch.keys, finite, strict=True) if not fine]
-            culprits = launch.gathered(fabric, culprits)  # the rows of one rank spoil all losses
+            culprits = gathered(fabric, culprits)  # the rows of one rank spoil all losses
             raise _not_finite("loss", float(found.loss), step, culprits or batch.keys)
         total += float(found.loss) / parts
     clip = recipe.optim.clip
     norm = fabric.clip_gradients(model, optimizer, max_norm=clip, error_if_nonfinite=False)
     assert norm is not None
+    norm = checkpoint.whole(norm)
     if not norm.isfinite():
         raise _not_finite("gradient", float(norm), step, keys)
-    return float(fabric.all_reduce(torch.tensor(total))), float(norm)  # type: ignore[arg-type]
+    mean = fabric.all_reduce(torch.tensor(total, device=fabric.device))
+    return float(mean), float(norm)  # type: ignore[arg-type]
 
 
 def _not_finite(what: str, found: float, step: int, keys: Sequence[str]) -> DataError:
@@ -296,13 +299,13 @@ def _not_finite(what: str, found: float, step: int, keys: Sequence[str]) -> Data
     )
 
 
-def _vocabulary(fabric: Fabric, run: Path, recipe: Recipe, index: Index) -> Tokens:
+def _vocabulary(ranks: Ranks, run: Path, recipe: Recipe, index: Index) -> Tokens:
     # The first process makes it; the others wait and read the same.
     path = run / "tokenizer.json"
-    if fabric.is_global_zero and not path.exists():
+    if ranks.first and not path.exists():
         texts = (text for i in range(len(index)) for text in index.texts(i))
         Tokens.train(texts, recipe.model.text.vocab).save(path)
-    fabric.barrier()
+    ranks.after_first()
     return Tokens.load(path)
 
 
@@ -365,23 +368,25 @@ def _differences(mine: Any, theirs: Any, where: str = "") -> Iterator[str]:
         yield where or "everything"
 
 
-def _about(recipe: Recipe, index: Index) -> checkpoint.About:
-    (corpus, corpora), (split, splits) = index.codes("corpus"), index.codes("split")
-    counts = np.bincount(corpus.astype(np.int64) * len(splits) + split)
-    seen: dict[str, dict[str, int]] = {}
-    for place in np.flatnonzero(counts).tolist():
-        mine = seen.setdefault(corpora[place // len(splits)], {})
-        mine[splits[place % len(splits)]] = int(counts[place])
-    sources = index.hashes("source")
-    return checkpoint.About(recipe.name, 0, to_json(recipe), seen, distinct(sources[sources > 0]))
-
-
-def _validate(encoder: Clara, validators: Mapping[str, Validator]) -> dict[str, float]:
-    return {
-        f"valid/{name}/{figure}": value
-        for name, validator in validators.items()
-        for figure, value in validator(encoder).items()
-    }
+def _validate(
+    ranks: Ranks,
+    model: ClaraModel,
+    tokens: Tokens,
+    about: checkpoint.About,
+    validators: Mapping[str, Validator],
+) -> dict[str, float]:
+    """What the validators find in the first process, for which the others wait."""
+    judged = {}
+    whole = checkpoint.assembled(model, keep=ranks.first)
+    if whole and ranks.first:
+        encoder = Clara(whole, tokens, about)
+        judged = {
+            f"valid/{name}/{figure}": value
+            for name, validator in validators.items()
+            for figure, value in validator(encoder).items()
+        }
+    ranks.after_first()
+    return judged
 
 
 def _seed(*entropy: int) -> int:

@@ -38,7 +38,7 @@ from clara.train import Progress, Recipe, TrainConfig, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-# A script is told the recipe as JSON, the folder and the number of devices; it prints each step.
+# A script is told the recipe as JSON and the folder; it prints each step.
 SCRIPT = """
 import json, sys
 import torch
@@ -46,7 +46,7 @@ from clara.configs import from_json
 from clara.train import Recipe, train
 torch.set_num_threads(1)
 recipe = from_json(Recipe, json.loads(sys.argv[1]))
-train(recipe, sys.argv[2], devices=int(sys.argv[3]), watch=lambda p: print(p.step, flush=True))
+train(recipe, sys.argv[2], watch=lambda p: print(p.step, flush=True))
 """
 
 
@@ -60,10 +60,10 @@ def without_dice(recipe: Recipe) -> Recipe:
     return replace(recipe, model=replace(recipe.model, audio=audio, text=text))
 
 
-def start(tmp_path: Path, recipe: Recipe, run: Path, devices: int = 1) -> subprocess.Popen[str]:
+def start(tmp_path: Path, recipe: Recipe, run: Path) -> subprocess.Popen[str]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, str(script), json.dumps(to_json(recipe)), str(run), str(devices)]
+    command = [sys.executable, str(script), json.dumps(to_json(recipe)), str(run)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
@@ -136,29 +136,6 @@ def test_killed_again_and_again_while_it_writes(toy: Recipe, tmp_path: Path) -> 
     assert curve(tmp_path / "run") == curve(tmp_path / "whole")
     leftovers = [path for path in (tmp_path / "run").rglob(".*") if path.name != ".lock"]
     assert leftovers == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pieces", [1, 2])
-def test_two_devices_are_as_one(toy: Recipe, tmp_path: Path, pieces: int) -> None:
-    recipe = steps_of(without_dice(toy), 6, log_every=1, save_every=3, accumulate=2, pieces=pieces)
-    process = start(tmp_path, recipe, tmp_path / "two", devices=2)
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0
-    assert said.split() == ["1", "2", "3", "4", "5", "6"]
-    train(recipe, tmp_path / "one")
-    one, two = (
-        load_file(checkpoint.latest(tmp_path / run) / "model.safetensors") for run in ("one", "two")
-    )
-    for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor, atol=1e-4, rtol=0)
-    for (step, loss, _), (other_step, other_loss, _) in zip(
-        curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True
-    ):
-        assert step == other_step
-        assert float(loss) == pytest.approx(float(other_loss), abs=1e-4)
-    # And one device goes on with what two began.
-    assert train(recipe, tmp_path / "two").name == "step-00000006"
 
 
 def test_the_logs_of_a_run(whole: Path) -> None:

@@ -13,7 +13,8 @@ Told = Callable[[int, int], None]
 
 def is_first() -> bool:
     """Whether this is the process that the user started, of several that train together."""
-    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    # What torchrun has started may run within SLURM, which counts machines then.
+    ranks = ("RANK",) if "RANK" in os.environ else ("LOCAL_RANK", "SLURM_PROCID")
     return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -29,6 +29,7 @@ class Run:
         devices: Processes on each machine that train together; 1, or as many as torchrun or srun
             has started.
         nodes: Machines; more than one are started by torchrun or srun.
+        strategy: ddp, where each process holds all weights, or fsdp, where they share them.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
@@ -36,6 +37,7 @@ class Run:
     out: Path | None = None
     devices: int | None = None
     nodes: int | None = None
+    strategy: Literal["ddp", "fsdp"] = "ddp"
 
 
 def start(run: Run) -> None:
@@ -65,7 +67,8 @@ def start(run: Run) -> None:
             run.out,
             devices=run.devices,
             nodes=run.nodes,
-            validators=validators(Index.open(*folders)),
+            strategy=run.strategy,
+            validators=validators(Index.open(*folders)) if is_first() else None,
             watch=watch,
         )
     if not is_first():
