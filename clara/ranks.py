@@ -279,7 +279,8 @@ class _Line:
         connection.settimeout(_HELLO)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         # A machine that is gone closes nothing: ask for a sign of life, and give it half a minute.
-        for name, value in {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}.items():
+        signs = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+        for name, value in (signs | {"TCP_USER_TIMEOUT": 30_000}).items():
             if hasattr(socket, name):
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         self._connection, self._file = connection, connection.makefile("rb")

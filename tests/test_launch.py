@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 # A program that trains by the recipes that it is told; each rank says who it is, and rank 0 each
 # step. `keys` is a folder for the keys of each batch. What goes wrong in a rank is told by `nan`
 # (the rank whose row 1 of the batch of step 3 is no number), by `strict` (the one that allows no
-# bad record), and by `slow` (seconds that a validation takes).
+# bad record), and by `slow` of a job (seconds that a validation takes).
 PROGRAM = """
 import json, os, sys, time
 from datetime import timedelta
@@ -74,8 +74,8 @@ def main():
         if rank == str(told.get("strict")):
             batches.Skips = lambda: Skips(allowed=0.0, patience=1)
         print("rank", rank, os.getpid(), flush=True)
-        validators = {"slow": lambda encoder: time.sleep(told["slow"]) or {"sum": encoder.text(
-            ["a"]).sum()}} if "slow" in told and rank == "0" else None
+        validators = {"slow": lambda encoder: time.sleep(job["slow"]) or {"sum": encoder.text(
+            ["a"]).sum()}} if "slow" in job and rank == "0" else None
         train(from_json(Recipe, job["recipe"]), job["run"], devices=job.get("devices"),
             strategy=job.get("strategy", "ddp"), validators=validators,
             watch=lambda progress: print("step", progress.step, flush=True))
@@ -222,12 +222,11 @@ def test_any_number_of_ranks_is_as_one(recipe: Recipe, uneven: Path, tmp_path: P
         begin(
             tmp_path,
             job(recipe, run, devices=2),
-            job(recipe, dealt, devices=2, strategy="fsdp"),
+            job(recipe, dealt, devices=2, strategy="fsdp", slow=4),
             job(pieces, tmp_path / "pieces", devices=2),
             job(pieces, tmp_path / "both", devices=2, strategy="fsdp"),
             job(half, tmp_path / "half", devices=2, strategy="fsdp"),
             job(odd, tmp_path / "odd", devices=2, strategy="fsdp"),
-            slow=4,
             timeout=3,
             keys=keys,
         )
