@@ -99,7 +99,7 @@ def report(rounds: int) -> Report:
             f"A file alone takes `tiny` {figure(alone)} ms, decoding included. The floor of `tiny` "
             "is the last row, two threads that decode and do nothing else.",
             f"`clara_100m` makes {figure(ratio)} times the clips of `ClapModel` in a second. Its "
-            "audio tower multiplies and adds 32 billion times for a clip, ten layers over 512 "
+            "audio tower multiplies and adds 34 billion times for a clip, ten layers over 512 "
             "latents with 16 heads of 64, which the paper prescribes; the Swin transformer of "
             "`ClapModel` takes about a fifth of that.",
         ],
