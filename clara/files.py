@@ -232,13 +232,13 @@ class Files:
     def __reduce__(self) -> tuple[type[Files], tuple[()]]:
         return Files, ()
 
-    def read(self, path: str, *ranges: tuple[int, int]) -> list[bytes]:
-        """Of each range, an offset and a size, its bytes; fewer where the file ends before."""
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        """The bytes from `offset` on, fewer than `size` where the file ends before."""
         if "://" in path:
-            return [remote.read(path, offset, size) for offset, size in ranges]
+            return remote.read(path, offset, size)
         with self._lock:
             handle = self._open.pop(path, None) or _Handle(path)
             self._open[path] = handle
             if len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)
-        return [handle.read(offset, size) for offset, size in ranges]
+        return handle.read(offset, size)

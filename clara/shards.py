@@ -40,9 +40,6 @@ __all__ = [
 # Bytes between two members that are read together: padding, and the head of the second one, with
 # its long name in front where there is one.
 _BETWEEN = 4096
-# Bytes of a recording that are sooner read by themselves than cut from what was read with the JSON;
-# behind a URL each request costs more than any copy.
-_LARGE = 1 << 17
 
 
 class Raw(NamedTuple):
@@ -50,13 +47,13 @@ class Raw(NamedTuple):
 
     Attributes:
         key: "corpus/key".
-        audio: The encoded recording.
+        audio: The encoded recording, a view of the bytes that were read.
         texts: Its captions.
         labels: As in `Entry`.
     """
 
     key: str
-    audio: bytes
+    audio: memoryview
     texts: tuple[str, ...]
     labels: Labels
 
@@ -243,7 +240,7 @@ class Index:
             ShardError: The shard is missing or shorter than its index says.
         """
         shard, place = self.place(i)
-        return self._read(i, shard, place[:2])[0]
+        return self._read(i, shard, place.audio_offset, place.audio_size)
 
     def meta(self, i: int) -> dict[str, Any]:
         """What the JSON member of sample `i` says.
@@ -252,7 +249,7 @@ class Index:
             ShardError: The shard is missing or is not the one that was indexed.
         """
         shard, place = self.place(i)
-        return self._parse(i, self._read(i, shard, place[2:])[0])
+        return self._parse(i, self._read(i, shard, place.meta_offset, place.meta_size))
 
     def _parse(self, i: int, content: bytes) -> dict[str, Any]:
         try:
@@ -266,22 +263,23 @@ class Index:
     def raw(self, i: int) -> Raw:
         """Sample `i` as its shard holds it: key and texts are what the JSON says.
 
-        So of a large index no texts are held, and a sample behind a URL is one request.
+        So of a large index no texts are held, and a sample is one read or request.
 
         Raises:
             ShardError: The shard is missing or is not the one that was indexed.
         """
         shard, (first, size, meta_first, meta_size) = self.place(i)
         between = meta_first - first - size
-        if 0 <= between <= _BETWEEN and (size < _LARGE or "://" in shard):
-            (content,) = self._read(i, shard, (first, size + between + meta_size))
-            audio, text = content[:size], content[size + between :]
+        if 0 <= between <= _BETWEEN:
+            audio = self._read(i, shard, first, size + between + meta_size)
+            text = audio[size + between :]
         else:
-            audio, text = self._read(i, shard, (first, size), (meta_first, meta_size))
+            audio = self._read(i, shard, first, size)
+            text = self._read(i, shard, meta_first, meta_size)
         meta = self._parse(i, text)
         own = ours(meta)
         key = self.key(i) if own is None else f"{own['corpus']}/{own['key']}"
-        return Raw(key, audio, tuple(clean(words(meta, "text"))), self.labels(i))
+        return Raw(key, memoryview(audio)[:size], tuple(clean(words(meta, "text"))), self.labels(i))
 
     def sample(
         self,
@@ -312,9 +310,9 @@ class Index:
             raise AudioError(f"In sample {raw.key!r}: {error}", error.cause) from error
         return Sample(key=raw.key, wave=wave, rate=rate, texts=raw.texts, labels=raw.labels)
 
-    def _read(self, i: int, path: str, *ranges: tuple[int, int]) -> list[bytes]:
+    def _read(self, i: int, path: str, first: int, count: int) -> bytes:
         try:
-            contents = self._files.read(path, *ranges)
+            content = self._files.read(path, first, count)
         except FileNotFoundError as error:
             raise ShardError(
                 f"Expected the shard {path} but it is gone; bring it back, or make the index anew "
@@ -326,10 +324,9 @@ class Index:
             )
         except DataError as error:
             raise ShardError(str(error)) from error
-        for content, (_, size) in zip(contents, ranges, strict=True):
-            if len(content) != size:
-                raise self._stale(i)
-        return contents
+        if len(content) != count:
+            raise self._stale(i)
+        return content
 
     def _stale(self, i: int) -> ShardError:
         return ShardError(

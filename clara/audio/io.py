@@ -27,7 +27,8 @@ from clara.audio import containers, memory, ogg
 from clara.audio.faults import empty_slice, fault, no_samples, outside, truncated
 from clara.records import Wave
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.NDArray[np.generic], int]
+_Encoded = str | os.PathLike[str] | bytes | memoryview | BinaryIO
+Source = _Encoded | tuple[npt.NDArray[np.generic], int]
 """A path, encoded bytes, an open file, or samples `[T]` or `[T, channels]` with their rate."""
 
 AUDIO_SUFFIXES = (
@@ -223,9 +224,7 @@ class _Opened(NamedTuple):
 
 
 @contextmanager
-def _opened(
-    source: str | os.PathLike[str] | bytes | BinaryIO,
-) -> Iterator[_Opened | containers.Track]:
+def _opened(source: _Encoded) -> Iterator[_Opened | containers.Track]:
     name, stream = _stream(source)
     number = memory.lend(source)
     # By its path or number the decoder reads a file without coming back to Python for each piece.
@@ -256,7 +255,7 @@ def _opened(
             stream.close()
 
 
-def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
+def _stream(source: _Encoded) -> tuple[str, BinaryIO]:
     if isinstance(source, bytes | bytearray | memoryview):
         return "the bytes given", memory.Bytes(source)
     if isinstance(source, str | os.PathLike):

@@ -37,7 +37,7 @@ class Stored:
         Raises:
             OSError: The shard is missing, or shorter than its index says.
         """
-        (content,) = _files.read(self.shard, (self.offset, self.size))
+        content = _files.read(self.shard, self.offset, self.size)
         if len(content) != self.size:
             raise OSError("its shard is shorter than the index says")
         return content
