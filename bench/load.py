@@ -96,7 +96,8 @@ def report(rounds: int) -> Report:
         notes=[
             f"The floor is the last row: {CORES} threads that decode with soundfile what lies in "
             "memory, and throw it away. Reading, checks, batches, captions and tokens leave "
-            f"CLARA at {_share(speeds)} of its speed."
+            f"CLARA at {_share(speeds)} of its speed; no loader that decodes with soundfile on as "
+            "many cores gets much beyond it."
         ],
     )
 
