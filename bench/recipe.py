@@ -13,14 +13,12 @@ from torch import Tensor
 
 from bench import _clap
 from bench._timing import Report, machine, main, take_turns
-from clara.loss import contrastive_loss
+from bench.step import SECONDS, TOKENS, loss_of, noise, stepping
 from clara.model import ClaraModel
 from clara.optim import make_optimizer
 from clara.recipes import tiny
 
 THREADS = 2
-SECONDS = 10
-TOKENS = 32
 RECIPE = tiny()
 OURS = "CLARA, `tiny`, bf16, batch 96"
 
@@ -29,20 +27,9 @@ def ours(count: int, half: bool) -> Callable[[], int]:
     """Waves at 16 kHz to log-mel, forward, backward, AdamW."""
     torch.manual_seed(0)
     model = ClaraModel(RECIPE.model).train()
-    samples = SECONDS * RECIPE.model.audio.mel.rate
-    inputs = (
-        0.1 * torch.randn(count, samples),
-        torch.full((count,), samples),
-        torch.randint(3, RECIPE.model.text.vocab, (count, TOKENS)),
-        torch.full((count,), TOKENS),
-    )
-
-    def loss() -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            audio, text, scales = model(*inputs)
-        return contrastive_loss(audio, text, scales, torch.arange(count))
-
-    return stepping(loss, make_optimizer(model, RECIPE.optim), count)
+    inputs = noise(RECIPE.model, count)
+    optimizer = make_optimizer(model, RECIPE.optim)
+    return stepping(lambda: loss_of(model, inputs, half), optimizer, count)
 
 
 def clap(count: int, half: bool) -> Callable[[], int]:
@@ -59,18 +46,6 @@ def clap(count: int, half: bool) -> Callable[[], int]:
         return found
 
     return stepping(loss, torch.optim.AdamW(model.parameters(), 1e-4), count)
-
-
-def stepping(
-    loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer, count: int
-) -> Callable[[], int]:
-    def run() -> int:
-        loss().backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return count
-
-    return run
 
 
 def report(rounds: int) -> Report:

@@ -21,7 +21,7 @@ from bench._costs import GIB, RECIPE, TOKENS, Costs, measure
 from bench._fleet import Job, Stage, run
 from bench._timing import Table, figure, machine
 from bench.gpu._device import PEAKS
-from clara import embed
+from clara.embed import READERS
 from clara.model import ClaraModel
 
 FLEETS = (1, 8, 64)
@@ -178,7 +178,7 @@ def embedded(found: Costs, node: Machine, pairs: float, options: argparse.Namesp
     flops = _flops.of(RECIPE.model, options.seconds, TOKENS).audio
     row = RECIPE.model.dim * 4
     stages = [
-        *fed(found, node, options, node.cores if not node.flops else embed._READERS),
+        *fed(found, node, options, node.cores if not node.flops else READERS),
         *computed(found, node, options, flops, augmented=False),
         *stored(row, "writing rows", node, options),
     ]

@@ -199,27 +199,36 @@ def check(ours: ClaraModel, plain: PlainModel, inputs: Inputs) -> None:
     assert abs(float(difference)) < 1e-5, f"the losses differ by {difference}"
 
 
-def step(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> Callable[[], int]:
+def stepping(
+    loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer, count: int
+) -> Callable[[], int]:
+    """A training step on so many pairs."""
+
     def run() -> int:
         loss().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return CLIPS
+        return count
 
     return run
+
+
+def noise(config: ModelConfig, count: int) -> Inputs:
+    """As many whole clips and texts without meaning."""
+    samples = SECONDS * config.audio.mel.rate
+    return (
+        0.1 * torch.randn(count, samples),
+        torch.full((count,), samples),
+        torch.randint(3, config.text.vocab, (count, TOKENS)),
+        torch.full((count,), TOKENS),
+    )
 
 
 def report(rounds: int) -> Report:
     """Measures pairs per second."""
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    samples = SECONDS * RECIPE.model.audio.mel.rate
-    inputs = (
-        0.1 * torch.randn(CLIPS, samples),
-        torch.full((CLIPS,), samples),
-        torch.randint(3, RECIPE.model.text.vocab, (CLIPS, TOKENS)),
-        torch.full((CLIPS,), TOKENS),
-    )
+    inputs = noise(RECIPE.model, CLIPS)
     ours, plain = ClaraModel(RECIPE.model), PlainModel(RECIPE.model)
     check(ours, plain, inputs)
     ours.train()
@@ -228,9 +237,9 @@ def report(rounds: int) -> Report:
     plain_optimizer = torch.optim.AdamW(plain.parameters(), lr=RECIPE.optim.rate)
     speeds = take_turns(
         {
-            OURS: step(lambda: loss_of(ours, inputs, half=True), optimizer),
-            "CLARA, fp32": step(lambda: loss_of(ours, inputs), optimizer),
-            "plain einsum attention, fp32": step(lambda: plain(inputs), plain_optimizer),
+            OURS: stepping(lambda: loss_of(ours, inputs, half=True), optimizer, CLIPS),
+            "CLARA, fp32": stepping(lambda: loss_of(ours, inputs), optimizer, CLIPS),
+            "plain einsum attention, fp32": stepping(lambda: plain(inputs), plain_optimizer, CLIPS),
         },
         rounds,
     )

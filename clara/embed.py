@@ -37,8 +37,9 @@ Kept = Callable[[npt.NDArray[np.int64], Callable[[], Rows]], Rows]
 
 Precision = Literal["32-true", "bf16-mixed"]
 
-# Threads that decode recordings that are to be embedded.
-_READERS = 2
+READERS = 2
+"""Threads that decode recordings that are to be embedded."""
+
 # Clips that together are longer do not go through the network at once, so that memory has an end.
 _SECONDS = 300
 
@@ -207,7 +208,7 @@ class Clara:
         self, sources: Sequence[io.Source], encode: Callable[[Tensor, Tensor], Tensor], width: int
     ) -> Rows:
         reject_single(sources, "recordings")
-        with ThreadPoolExecutor(_READERS) as readers:
+        with ThreadPoolExecutor(READERS) as readers:
             waves = list(readers.map(lambda source: io.load(source, rate=self.rate)[0], sources))
         rows = np.empty((len(waves), width), np.float32)
         # Clips of like length go together: the least padding, and rows do not depend on company.
@@ -272,7 +273,7 @@ def embed_index(
     # Sorted by length over the whole index, so that a chunk pads little; 128 waves fit any memory.
     order = np.argsort(index.column("seconds"), kind="stable")
     vectors: Rows | None = None
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(READERS) as readers:
         for start in range(0, len(order), 128):
             part = order[start : start + 128]
 

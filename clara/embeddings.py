@@ -11,15 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clara.audio import io
-from clara.embed import Encoder, embed_index
+from clara.embed import READERS, Encoder, embed_index
 from clara.errors import AudioError, DataError, UsageError
 from clara.files import replacing, unwritable
 from clara.records import Embeddings
 from clara.shards import Index
 from clara.skips import Skips
 
-# Files whose waves are held at a time, and threads that decode them.
-_CHUNK, _READERS = 64, 2
+_CHUNK = 64
 
 
 def embed_paths(
@@ -128,7 +127,7 @@ def _readable(files: Sequence[Path], rate: int, skips: Skips) -> Iterator[tuple[
         except AudioError as error:
             return error
 
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(READERS) as readers:
         for file, found in zip(files, readers.map(load, files), strict=True):
             if isinstance(found, AudioError):
                 skips.bad(str(file), found.cause)

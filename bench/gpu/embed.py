@@ -46,7 +46,7 @@ def measure(setting: Setting, index: Index, rounds: int) -> dict[str, float]:
         return len(index)
 
     def decode() -> int:
-        with ThreadPoolExecutor(embedding._READERS) as readers:
+        with ThreadPoolExecutor(embedding.READERS) as readers:
             for _ in readers.map(lambda row: index.sample(row, rate=rate), range(len(index))):
                 pass
         return len(index)
@@ -99,7 +99,7 @@ def main(words: list[str] | None = None) -> None:
         text=(
             f"Hours of audio a second, clips of {SECONDS} s at 48 kHz, bfloat16, one device, "
             f"{settings[0].batch or 16} clips at a time. From {clips:,} clips in shards to a table "
-            f"of rows on disk; and alone, the {embedding._READERS} threads that read and decode, "
+            f"of rows on disk; and alone, the {embedding.READERS} threads that read and decode, "
             "and features and network on waves that lie on the device. "
             f"{settings[0].about()}"
         ),
