@@ -169,6 +169,8 @@ def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -
     _check_weights(model, weights, path)
     path = steps[-1] / "state.safetensors"
     state = _read_tensors(path)
+    # A kernel for all parameters together counts its steps beside them, all else on the CPU.
+    counts = None if optimizer.param_groups[0].get("fused") else "cpu"
     for name, parameter in model.named_parameters():
         shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
         parts = {part: state.get(f"{part}/{name}") for part in shapes}
@@ -178,8 +180,11 @@ def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -
                     f"Expected {path} to hold the state of {name}, but it does not; the model was "
                     f"changed since, or the file. Train into a new folder."
                 )
-            # Beside the weights; but a step is counted on the CPU.
-            parts[part] = tensor.clone() if part == "step" else _dealt(tensor, parameter)
+            parts[part] = (
+                tensor.to(counts or parameter.device, copy=True)
+                if part == "step"
+                else _dealt(tensor, parameter)
+            )
         optimizer.state[parameter] = parts
     mine = model.state_dict()
     model.load_state_dict({name: _dealt(tensor, mine[name]) for name, tensor in weights.items()})
