@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-BUDGET, FEWEST = 75.0, 3
+BUDGET, FEWEST = 40.0, 3
 """Seconds after which no further round begins, and rounds that are measured even so."""
 
 

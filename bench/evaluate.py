@@ -34,7 +34,9 @@ CLIPS = 20_000
 CLASSES = 527
 _TOGETHER = 4096  # rows planted at once, so that planting takes less memory than ranking
 RANDOM = 1e6
-_SMALL, _ALL = 7, 9  # runs on small galleries; rounds from which on the large ones, minutes each
+# Runs on small galleries; rounds from which on the large ones are measured, minutes each, and the
+# others more than once.
+_SMALL, _ALL, RUNS_EACH = 7, 9, 3
 FLAT, STEEP = 0.0, 1.0
 # Recordings, how the spread of directions falls, and the noise of captions, for R@1 of about 0.05,
 # 0.4 and 0.9.
@@ -182,14 +184,14 @@ def report(rounds: int) -> Table:
     """Measures retrieval and zero-shot classification from kept embeddings."""
     rows = []
     for count, fall, noise in RUNS if rounds >= _ALL else RUNS[:_SMALL]:
-        times = min(rounds, 3) if count < 50_000 else 1
+        times = RUNS_EACH if rounds >= _ALL and count < 50_000 else 1
         found = [apart("retrieval", count, fall, noise) for _ in range(times)]
         named = f"retrieval, {count:,} recordings, {count * CAPTIONS:,} captions, "
         named += "weight in few directions" if fall else "weight in all directions"
         columns = ("R@1", "seconds", "computing", "GiB")
         rows.append([named, *(middle(found, name) for name in columns)])
     for labels in (1, 3):
-        found = [apart("zero_shot", labels) for _ in range(min(rounds, 3))]
+        found = [apart("zero_shot", labels) for _ in range(RUNS_EACH if rounds >= _ALL else 1)]
         each = "one label" if labels == 1 else f"{labels} labels"
         rows.append(
             [f"zero-shot, {CLIPS:,} clips, {CLASSES} classes, {each} each", "–"]
@@ -203,8 +205,9 @@ def report(rounds: int) -> Table:
             f"directions, exact to double precision, on {THREADS} threads, in fresh processes. "
             "Memory is the resident set at most, embeddings, Python and torch among it. In few "
             "directions means that the spread of the n-th falls as 1/n: so 64 directions hold "
-            "99 % of the weight, as in small trained models. Rows of 100,000 recordings are one "
-            f"run each, the others medians. {machine('torch', 'numpy')}"
+            "99 % of the weight, as in small trained models. Each row is one run, or the median of "
+            f"{RUNS_EACH} where {_ALL} rounds are asked for, as the largest galleries want too. "
+            f"{machine('torch', 'numpy')}"
         ),
         columns=["", "R@1, text to audio", "s", "s of computing", "GiB at most"],
         rows=rows,

@@ -230,8 +230,9 @@ def report(minutes: float) -> Table:
             "Python, torch and the package among it. Growth is the slope of "
             f"the resident set, sampled each second for {figure(minutes)} minutes of which the "
             "first quarter does not count, by least squares, with its standard error for samples "
-            "that depend on those before (Newey and West). Training: batches of 32 crops of 1 s, "
-            "with a checkpoint every 500 steps. Serving: clips of "
+            "that depend on those before (Newey and West). In the first minutes a process still "
+            "gets its memory, so that a run of an hour alone tells of growth. "
+            "Training: batches of 32 crops of 1 s, with a checkpoint every 500 steps. Serving: clips of "
             f"{LENGTHS[0]} to {LENGTHS[-1]} s as FLAC at 48 kHz, drawn at random, five labels. "
             f"{machine('torch', 'pyarrow')}"
         ),
