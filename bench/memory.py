@@ -232,8 +232,9 @@ def report(minutes: float) -> Table:
             "first quarter does not count, by least squares, with its standard error for samples "
             "that depend on those before (Newey and West). In the first minutes a process still "
             "gets its memory, so that a run of an hour alone tells of growth. "
-            "Training: batches of 32 crops of 1 s, with a checkpoint every 500 steps. Serving: clips of "
-            f"{LENGTHS[0]} to {LENGTHS[-1]} s as FLAC at 48 kHz, drawn at random, five labels. "
+            "Training: batches of 32 crops of 1 s, with a checkpoint every 500 steps. Serving: "
+            f"clips of {LENGTHS[0]} to {LENGTHS[-1]} s as FLAC at 48 kHz, drawn at random, "
+            "five labels. "
             f"{machine('torch', 'pyarrow')}"
         ),
         columns=["", "MiB at most", "grows, MiB an hour"],
