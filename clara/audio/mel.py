@@ -199,7 +199,9 @@ class LogMel(nn.Module):
         """Row by row in memory that stays in the cache: several times as fast on a CPU."""
         config = self.config
         sizes = lengths.tolist()
-        mel = waves.new_zeros(len(sizes), config.bands, config.frames(waves.shape[1]))
+        # Whatever torch would spread over the cores itself, such as zeros for all rows, leaves
+        # threads behind that spin for some milliseconds, in the way of those that work on rows.
+        mel = waves.new_empty(len(sizes), config.bands, config.frames(waves.shape[1]))
 
         def work(rows: Sequence[int]) -> None:
             room = _Room(config, max(sizes[row] for row in rows), self._bank.shape[1])
@@ -208,6 +210,7 @@ class LogMel(nn.Module):
                 # sums, and with it the last bit of the result, does so too.
                 power = self._clip(waves[row, : sizes[row]], room)
                 mel[row, :, : power.shape[1]] = finish(power)
+                mel[row, :, power.shape[1] :] = 0.0
 
         spread(work, sizes)
         return mel
