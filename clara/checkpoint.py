@@ -169,8 +169,6 @@ def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -
     _check_weights(model, weights, path)
     path = steps[-1] / "state.safetensors"
     state = _read_tensors(path)
-    # A kernel for all parameters together counts its steps beside them, all else on the CPU.
-    counts = None if optimizer.param_groups[0].get("fused") else "cpu"
     for name, parameter in model.named_parameters():
         shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
         parts = {part: state.get(f"{part}/{name}") for part in shapes}
@@ -180,8 +178,9 @@ def load_state(run: Path, model: ClaraModel, optimizer: torch.optim.Optimizer) -
                     f"Expected {path} to hold the state of {name}, but it does not; the model was "
                     f"changed since, or the file. Train into a new folder."
                 )
+            # The kernel that steps all parameters together counts the steps beside them.
             parts[part] = (
-                tensor.to(counts or parameter.device, copy=True)
+                tensor.to(parameter.device, copy=True)
                 if part == "step"
                 else _dealt(tensor, parameter)
             )

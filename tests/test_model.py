@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 
 from clara import recipes
@@ -16,6 +17,7 @@ from clara.model import (
     AudioConfig,
     AudioTower,
     ClaraModel,
+    FeedForward,
     ModelConfig,
     TextConfig,
     TextTower,
@@ -201,6 +203,24 @@ def test_attention_is_softmax_over_what_is_there() -> None:
     logits = logits.masked_fill(~mask[:, None, None], -torch.inf)
     mixed = torch.einsum("bhqk,bkhd->bqhd", logits.softmax(-1), value).reshape(2, 5, 32)
     torch.testing.assert_close(attention(x, x, mask), attention.out(mixed))
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_the_gradients_of_the_feed_forward_part_are_those_of_its_formula(gated: bool) -> None:
+    torch.manual_seed(0)
+    part = FeedForward(6, 5, gated).double()
+    rows = torch.randn(2, 3, 6, dtype=torch.float64, requires_grad=True)
+    up = nnf.linear(rows, part.up.weight, part.up.bias)
+    hidden = up[..., :5] * nnf.gelu(up[..., 5:]) if gated else nnf.gelu(up)
+    formula = nnf.linear(hidden, part.down.weight, part.down.bias)
+    about = [rows, *part.parameters()]
+    pull = torch.randn_like(formula)
+    ours = part(rows)
+    assert torch.allclose(ours, formula, atol=1e-12)
+    found = torch.autograd.grad(ours, about, pull)
+    expected = torch.autograd.grad(formula, about, pull)
+    for mine, other in zip(found, expected, strict=True):
+        assert torch.allclose(mine, other, atol=1e-12)
 
 
 def test_latents_are_a_set_and_frames_are_not() -> None:
